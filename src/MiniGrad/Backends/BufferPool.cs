@@ -1,0 +1,87 @@
+using System.Numerics;
+
+namespace MiniGrad.Backends;
+
+/// <summary>
+/// Keeps a backend's memory for use again, so that a training step after the first asks the system for nothing.
+/// </summary>
+/// <remarks>
+/// Blocks come in size classes, four to each power of two from 64 bytes on, so that at most a fifth of a block is unused. Belongs to one
+/// thread at a time, like the tapes that use it.
+/// </remarks>
+/// <param name="allocator">Where memory comes from.</param>
+/// <param name="withTangents">Whether every block is followed by as many bytes again for the tangents of dual numbers.</param>
+public sealed class BufferPool(IDeviceAllocator allocator, bool withTangents = false) : IDisposable
+{
+    private const int SmallestLog2 = 6;
+
+    private readonly Stack<DeviceBlock>[] free = [.. Enumerable.Range(0, 4 * (40 - SmallestLog2)).Select(_ => new Stack<DeviceBlock>())];
+    private readonly List<DeviceBlock> all = [];
+
+    /// <summary>How many blocks are rented and not yet returned.</summary>
+    public int Outstanding { get; private set; }
+
+    /// <summary>How many bytes the pool holds, rented or not.</summary>
+    public long BytesReserved { get; private set; }
+
+    /// <summary>A block of at least <paramref name="bytes"/> bytes, not initialized (in debug builds filled with NaN).</summary>
+    /// <exception cref="OutOfMemoryException">The device has not so much memory.</exception>
+    public DeviceBlock Rent(long bytes)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(bytes);
+        int sizeClass = SizeClass(Math.Max(bytes, 1L << SmallestLog2), out long capacity);
+        if (!free[sizeClass].TryPop(out DeviceBlock? block))
+        {
+            long total = withTangents ? 2 * capacity : capacity;
+            block = new DeviceBlock(allocator.Allocate(total), capacity, sizeClass, withTangents);
+            BytesReserved += total;
+            all.Add(block);
+        }
+        block.IsRented = true;
+        Outstanding++;
+        return block;
+    }
+
+    /// <summary>Takes a block back. Its content may be overwritten from here on.</summary>
+    /// <exception cref="InvalidOperationException">The block is not rented: it was returned twice.</exception>
+    public void Return(DeviceBlock block)
+    {
+        ArgumentNullException.ThrowIfNull(block);
+        if (!block.IsRented)
+        {
+            throw new InvalidOperationException($"A block of {block.Capacity} bytes was returned to the pool twice.");
+        }
+        block.IsRented = false;
+        Outstanding--;
+        free[block.SizeClass].Push(block);
+    }
+
+    /// <summary>Memory for the inside of one op, returned when the value is disposed.</summary>
+    public Scratch<T> RentScratch<T>(int length)
+        where T : unmanaged => new(this, length);
+
+    /// <summary>Gives all memory back to the device, rented or not.</summary>
+    public void Dispose()
+    {
+        foreach (DeviceBlock block in all)
+        {
+            allocator.Free(block.Address, withTangents ? 2 * block.Capacity : block.Capacity);
+        }
+        all.Clear();
+        foreach (Stack<DeviceBlock> stack in free)
+        {
+            stack.Clear();
+        }
+        BytesReserved = 0;
+    }
+
+    /// <summary>The class of the smallest size (4 + k) 2^(e-2), k = 0 to 3, that holds <paramref name="bytes"/>.</summary>
+    private static int SizeClass(long bytes, out long capacity)
+    {
+        int log2 = BitOperations.Log2((ulong)bytes);
+        long step = 1L << (log2 - 2);
+        int quarter = (int)((bytes - (1L << log2) + step - 1) / step);
+        capacity = (4 + quarter) * step;
+        return (4 * (log2 - SmallestLog2)) + quarter;
+    }
+}

@@ -1,0 +1,35 @@
+namespace MiniGrad.Backends;
+
+/// <summary>
+/// A view of elements in a backend's memory. It owns nothing (a <see cref="DeviceBlock"/> does) and is blittable, so that a kernel's
+/// arguments can hold it on every device.
+/// </summary>
+/// <param name="address">Where the first element is; only the backend may follow it.</param>
+/// <param name="length">The number of elements.</param>
+/// <param name="tangentDistance">
+/// Bytes from an element to its tangent, on a backend that computes with dual numbers (<see cref="IDualBackend{T}"/>); else 0.
+/// </param>
+/// <typeparam name="T">The element type.</typeparam>
+public readonly struct DeviceBuffer<T>(nint address, int length, nint tangentDistance = 0)
+    where T : unmanaged
+{
+    /// <summary>Where the first element is, in the backend's address space.</summary>
+    public nint Address { get; } = address;
+
+    /// <summary>Bytes from an element to its tangent; 0 where there are none.</summary>
+    public nint TangentDistance { get; } = tangentDistance;
+
+    /// <summary>The number of elements.</summary>
+    public int Length { get; } = length;
+
+    /// <summary>The <paramref name="length"/> elements from <paramref name="start"/>.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">They are not all within this view.</exception>
+    public unsafe DeviceBuffer<T> Slice(int start, int length)
+    {
+        if ((uint)start > (uint)Length || (uint)length > (uint)(Length - start))
+        {
+            throw new ArgumentOutOfRangeException(nameof(start), $"Elements {start} to {start + (long)length} are not within a buffer of {Length}.");
+        }
+        return new DeviceBuffer<T>(Address + ((nint)start * sizeof(T)), length, TangentDistance);
+    }
+}

@@ -1,0 +1,75 @@
+using System.Numerics;
+
+namespace MiniGrad.Backends;
+
+/// <summary>
+/// What a device must do to run every op: a closed set of kernel families. An op is a formula handed to one of them, so that a
+/// new op adds nothing here and a new backend needs no op.
+/// </summary>
+/// <remarks>
+/// Elementwise formulas (<see cref="Map"/>, <see cref="Zip"/>, <see cref="Update"/>) are written once, generic over their number type.
+/// Whatever needs more than that, such as a normalization, is a fused kernel for <see cref="Run"/>. Results never depend on the number of threads.
+/// Calls return before a device has finished; <see cref="Download"/> waits.
+/// </remarks>
+public interface IBackend<T> : IDisposable
+    where T : unmanaged, IFloatingPointIeee754<T>
+{
+    /// <summary>What runs the kernels, for reports: device, vector width and threads.</summary>
+    string Name { get; }
+
+    /// <summary>The backend's memory.</summary>
+    BufferPool Pool { get; }
+
+    /// <summary>Copies host data to the device.</summary>
+    /// <exception cref="ArgumentException">The lengths differ.</exception>
+    void Upload<TElement>(ReadOnlySpan<TElement> host, DeviceBuffer<TElement> buffer)
+        where TElement : unmanaged;
+
+    /// <summary>Copies device data to the host, after all work before it is done.</summary>
+    /// <exception cref="ArgumentException">The lengths differ.</exception>
+    void Download<TElement>(DeviceBuffer<TElement> buffer, Span<TElement> host)
+        where TElement : unmanaged;
+
+    /// <summary>y = value, everywhere.</summary>
+    void Fill(DeviceBuffer<T> y, T value);
+
+    /// <summary>y = f(x), element by element.</summary>
+    void Map<TOp>(TOp op, DeviceBuffer<T> x, DeviceBuffer<T> y)
+        where TOp : unmanaged, IUnaryOp<T>;
+
+    /// <summary>dx (+)= f'(saved) dy, element by element.</summary>
+    void MapVjp<TOp>(TOp op, DeviceBuffer<T> saved, DeviceBuffer<T> dy, GradientSink<T> dx)
+        where TOp : unmanaged, IUnaryOp<T>;
+
+    /// <summary>y = f(a, b), element by element, with operands broadcast to the shape of y.</summary>
+    void Zip<TOp>(TOp op, in ZipCall<T> call)
+        where TOp : unmanaged, IBinaryOp<T>;
+
+    /// <summary>da (+)= df/da dy, then db (+)= df/db dy, element by element, both of the shape of y.</summary>
+    void ZipVjp<TOp>(TOp op, in ZipVjpCall<T> call)
+        where TOp : unmanaged, IBinaryOp<T>;
+
+    /// <summary>Combines the elements along one axis.</summary>
+    void Reduce<TReduction>(TReduction reduction, in ReduceCall<T> call)
+        where TReduction : unmanaged, IReduction<T>;
+
+    /// <summary>Copies, or adds, scaled elements between strided layouts: transposes, slices, concatenation and expansion.</summary>
+    void Copy(in CopyCall<T> call);
+
+    /// <summary>Row r of y = row indices[r] of the table. Indices are in range: the op checked them.</summary>
+    void Gather(DeviceBuffer<T> table, DeviceBuffer<int> indices, DeviceBuffer<T> y, int rowLength);
+
+    /// <summary>Row indices[r] of the table += row r of x, in the order of r, so that results do not vary between runs.</summary>
+    void ScatterAdd(DeviceBuffer<T> x, DeviceBuffer<int> indices, DeviceBuffer<T> table, int rowLength);
+
+    /// <summary>C = alpha op(A) op(B) + beta C (+ bias), for one product or a batch of them.</summary>
+    void Gemm(in GemmCall<T> call);
+
+    /// <summary>Runs a fused kernel over the items 0 to <paramref name="items"/> - 1, in chunks of <paramref name="grain"/> that may run in parallel.</summary>
+    void Run<TKernel>(in TKernel kernel, int items, int grain)
+        where TKernel : unmanaged, IKernel<T>;
+
+    /// <summary>Applies an optimizer's rule to every element of a parameter.</summary>
+    void Update<TRule>(TRule rule, in UpdateCall<T> call)
+        where TRule : unmanaged, IUpdateRule<T>;
+}

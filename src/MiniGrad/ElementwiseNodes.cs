@@ -1,0 +1,114 @@
+using System.Numerics;
+using MiniGrad.Backends;
+
+namespace MiniGrad;
+
+/// <summary>Puts elementwise formulas on the tape: <see cref="IUnaryOp{T}"/> and <see cref="IBinaryOp{T}"/> with broadcasting.</summary>
+public static class Elementwise
+{
+    /// <summary>y = f(x), of the shape of <paramref name="x"/>.</summary>
+    public static Tensor<T> Map<T, TOp>(this Tensor<T> x, TOp op)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TOp : unmanaged, IUnaryOp<T>
+    {
+        Tape<T> tape = x.Tape;
+        Tensor<T> y = tape.NewResult(x.Shape, x.NeedsGradient);
+        tape.Backend.Map(op, x.Value, y.Value);
+        if (y.NeedsGradient)
+        {
+            tape.Record<UnaryNode<T, TOp>>(y, x).Formula = op;
+        }
+        return y;
+    }
+
+    /// <summary>y = f(a, b), of the shape that both broadcast to.</summary>
+    /// <exception cref="ArgumentException">The shapes do not broadcast.</exception>
+    /// <exception cref="InvalidOperationException">The operands are of different tapes.</exception>
+    public static Tensor<T> Zip<T, TOp>(this Tensor<T> a, Tensor<T> b, TOp op)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TOp : unmanaged, IBinaryOp<T>
+    {
+        string name = OpName.Of<TOp>();
+        Tape<T> tape = Operands.TapeOf(name, a, b);
+        Shape shape = Shape.Broadcast(a.Shape, b.Shape, name);
+        Tensor<T> y = tape.NewResult(shape, a.NeedsGradient || b.NeedsGradient);
+        tape.Backend.Zip(op, new ZipCall<T>(a.Value, a.Shape, b.Value, b.Shape, y.Value, shape));
+        if (y.NeedsGradient)
+        {
+            tape.Record<BinaryNode<T, TOp>>(y, a, b).Formula = op;
+        }
+        return y;
+    }
+}
+
+/// <summary>y = f(x): dx = f'(x) dy.</summary>
+internal sealed class UnaryNode<T, TOp> : TapeNode<T>
+    where T : unmanaged, IFloatingPointIeee754<T>
+    where TOp : unmanaged, IUnaryOp<T>
+{
+    public TOp Formula { get; set; }
+
+    public override string Op => OpName.Of<TOp>();
+
+    public override void Backward(IBackend<T> backend)
+    {
+        Tensor<T> x = Inputs[0];
+        backend.MapVjp(Formula, TOp.Saves == Saves.Input ? x.Value : Output.Value, Output.Gradient, x.GradientSink());
+    }
+}
+
+/// <summary>y = f(a, b): da = df/da dy and db = df/db dy, summed over the axes along which the operand was broadcast.</summary>
+internal sealed class BinaryNode<T, TOp> : TapeNode<T>
+    where T : unmanaged, IFloatingPointIeee754<T>
+    where TOp : unmanaged, IBinaryOp<T>
+{
+    public TOp Formula { get; set; }
+
+    public override string Op => OpName.Of<TOp>();
+
+    public override void Backward(IBackend<T> backend)
+    {
+        Tensor<T> a = Inputs[0], b = Inputs[1];
+        using Unbroadcast<T> da = new(a, Output.Shape);
+        using Unbroadcast<T> db = new(b, Output.Shape);
+        backend.ZipVjp(Formula, new ZipVjpCall<T>(a.Value, a.Shape, b.Value, b.Shape, Output.Gradient, da.Sink, db.Sink, Output.Shape));
+        da.Finish();
+        db.Finish();
+    }
+}
+
+/// <summary>
+/// The other half of broadcasting. An operand that was repeated along an axis gets the sum of the gradients of its copies: they are
+/// written at full size to <see cref="Sink"/>, then <see cref="Finish"/> sums them. An operand of full size gets them directly.
+/// </summary>
+internal readonly struct Unbroadcast<T> : IDisposable
+    where T : unmanaged, IFloatingPointIeee754<T>
+{
+    private readonly Tensor<T> operand;
+    private readonly Shape shape;
+    private readonly GradientSink<T> target;
+    private readonly Scratch<T>? copies;
+
+    public Unbroadcast(Tensor<T> operand, Shape shape)
+    {
+        this.operand = operand;
+        this.shape = shape;
+        target = operand.GradientSink();
+        if (target.IsWanted && operand.Shape.ElementCount != shape.ElementCount)
+        {
+            copies = operand.Tape.Backend.Pool.RentScratch<T>(shape.ElementCount);
+        }
+    }
+
+    public GradientSink<T> Sink => copies is { } scratch ? new(scratch.Buffer, false) : target;
+
+    public void Finish()
+    {
+        if (copies is { } scratch)
+        {
+            operand.Tape.Backend.ReduceTo(scratch.Buffer, shape, target.Buffer, operand.Shape, new SumReduction<T>(), T.One, target.Accumulate);
+        }
+    }
+
+    public void Dispose() => copies?.Dispose();
+}

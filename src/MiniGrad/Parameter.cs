@@ -1,0 +1,103 @@
+using System.Numerics;
+using MiniGrad.Backends;
+
+namespace MiniGrad;
+
+/// <summary>A value that training changes, with its gradient. It outlives the steps of a tape, which reads it through <see cref="Tape{T}.Watch"/>.</summary>
+public sealed class Parameter<T> : IDisposable
+    where T : unmanaged, IFloatingPointIeee754<T>
+{
+    private readonly DeviceBlock valueBlock, gradientBlock;
+    private readonly DeviceBuffer<T> gradient;
+    private bool disposed;
+
+    /// <summary>A parameter of zeros.</summary>
+    /// <param name="backend">Where it lives.</param>
+    /// <param name="name">Its name within its module, such as <c>weight</c>.</param>
+    /// <param name="shape">Its extents.</param>
+    public unsafe Parameter(IBackend<T> backend, string name, Shape shape)
+    {
+        ArgumentNullException.ThrowIfNull(backend);
+        ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        Backend = backend;
+        Name = name;
+        Shape = shape;
+        valueBlock = backend.Pool.Rent((long)shape.ElementCount * sizeof(T));
+        gradientBlock = backend.Pool.Rent((long)shape.ElementCount * sizeof(T));
+        Value = valueBlock.View<T>(shape.ElementCount);
+        gradient = gradientBlock.View<T>(shape.ElementCount);
+        backend.Fill(Value, T.Zero);
+    }
+
+    /// <summary>Where the parameter lives.</summary>
+    public IBackend<T> Backend { get; }
+
+    /// <summary>The name within its module.</summary>
+    public string Name { get; }
+
+    /// <summary>The extents of the value and of the gradient.</summary>
+    public Shape Shape { get; }
+
+    /// <summary>The value, row-major. Training updates it in place.</summary>
+    public DeviceBuffer<T> Value { get; }
+
+    /// <summary>Whether a backward pass has written the gradient since the last <see cref="ZeroGradient"/>.</summary>
+    public bool HasGradient { get; private set; }
+
+    /// <summary>The sum of the gradients of all backward passes since the last <see cref="ZeroGradient"/>, row-major.</summary>
+    public DeviceBuffer<T> Gradient
+    {
+        get
+        {
+            if (!HasGradient)
+            {
+                Backend.Fill(gradient, T.Zero);
+            }
+            return gradient;
+        }
+    }
+
+    /// <summary>Sets the value from host data, row-major.</summary>
+    /// <exception cref="ArgumentException"><paramref name="host"/> has another number of elements.</exception>
+    public void Set(ReadOnlySpan<T> host) => Backend.Upload(host, Value);
+
+    /// <summary>Copies the value to a new array, row-major.</summary>
+    public T[] ToArray()
+    {
+        T[] host = new T[Shape.ElementCount];
+        Backend.Download(Value, host);
+        return host;
+    }
+
+    /// <summary>Copies the gradient to a new array, row-major.</summary>
+    public T[] GradientToArray()
+    {
+        T[] host = new T[Shape.ElementCount];
+        Backend.Download(Gradient, host);
+        return host;
+    }
+
+    /// <summary>Makes the gradient zero: the next backward pass assigns it instead of adding, so that no memory is filled here.</summary>
+    public void ZeroGradient() => HasGradient = false;
+
+    /// <summary>Returns the memory to the backend's pool.</summary>
+    public void Dispose()
+    {
+        if (!disposed)
+        {
+            disposed = true;
+            Backend.Pool.Return(valueBlock);
+            Backend.Pool.Return(gradientBlock);
+        }
+    }
+
+    /// <summary>The name and the shape.</summary>
+    public override string ToString() => $"{Name} {Shape}";
+
+    internal GradientSink<T> TakeSink()
+    {
+        GradientSink<T> sink = new(gradient, HasGradient);
+        HasGradient = true;
+        return sink;
+    }
+}

@@ -1,0 +1,160 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using MiniGrad.Backends;
+
+namespace MiniGrad;
+
+/// <summary>
+/// Records the ops of a computation as they run, then walks them backwards to get gradients (reverse-mode automatic differentiation).
+/// </summary>
+/// <remarks>
+/// <para>A computation y = f_n(... f_1(x)) runs forward once; each op leaves a <see cref="TapeNode{T}"/> that knows its inputs, its output
+/// and its vector-Jacobian product. The chain rule then is one reversed loop (<see cref="Backward(Tensor{T})"/>): a node reads the gradient of
+/// its output and writes, or adds to, the gradients of its inputs. Nodes stand in the order they ran, so no sort is needed: when a node's turn
+/// comes, every op that used its output has already contributed.</para>
+/// <para>One training step: make inputs (<see cref="Constant"/>), run the model, <see cref="Backward(Tensor{T})"/>, update the parameters,
+/// <see cref="Reset"/>. Reset gives all memory back to the pool, so that the next step allocates nothing.</para>
+/// <para>A tape belongs to one thread at a time.</para>
+/// </remarks>
+/// <typeparam name="T">The element type, float or double.</typeparam>
+/// <param name="backend">The device that the ops run on; it is not disposed with the tape.</param>
+public sealed class Tape<T>(IBackend<T> backend) : IDisposable
+    where T : unmanaged, IFloatingPointIeee754<T>
+{
+    private readonly NodePools<T> pools = new();
+    private readonly List<TapeNode<T>> nodes = [];
+    private readonly List<DeviceBlock> rented = [];
+    private int pauses;
+
+    /// <summary>The device that the ops run on.</summary>
+    public IBackend<T> Backend { get; } = backend;
+
+    /// <summary>The recorded ops, in the order they ran.</summary>
+    public IReadOnlyList<TapeNode<T>> Nodes => nodes;
+
+    /// <summary>What the handles given out point to.</summary>
+    internal TensorTable<T> Tensors { get; } = new();
+
+    /// <summary>Copies data in; no gradient is computed for it.</summary>
+    /// <exception cref="ArgumentException"><paramref name="host"/> has another number of elements than <paramref name="shape"/>.</exception>
+    public Tensor<T> Constant(ReadOnlySpan<T> host, Shape shape) => Leaf(host, shape, needsGradient: false);
+
+    /// <summary>Copies data in, as an input whose gradient <see cref="Backward(Tensor{T})"/> computes.</summary>
+    /// <exception cref="ArgumentException"><paramref name="host"/> has another number of elements than <paramref name="shape"/>.</exception>
+    public Tensor<T> Variable(ReadOnlySpan<T> host, Shape shape) => Leaf(host, shape, needsGradient: true);
+
+    /// <summary>Copies in integers, such as labels or row numbers; they live until <see cref="Reset"/>.</summary>
+    public DeviceBuffer<int> Indices(ReadOnlySpan<int> host)
+    {
+        DeviceBuffer<int> indices = Rent<int>(host.Length);
+        Backend.Upload(host, indices);
+        return indices;
+    }
+
+    /// <summary>The parameter as a tensor of this tape. The value is shared, not copied; gradients go straight to the parameter.</summary>
+    public Tensor<T> Watch(Parameter<T> parameter) => Tensors.Watch(this, parameter, pauses == 0);
+
+    /// <summary>A tensor for the result of an op, its memory not yet written. Ops call this and then, if it needs a gradient, <see cref="Record{TNode}"/>.</summary>
+    /// <param name="shape">The extents of the result.</param>
+    /// <param name="needsGradient">Whether an input needs a gradient; ignored while recording is paused.</param>
+    public Tensor<T> NewResult(Shape shape, bool needsGradient) => NewView(Rent<T>(shape.ElementCount), shape, needsGradient);
+
+    /// <summary>A tensor over memory that already holds its value, for ops that only rename it (reshape, a slice of leading rows).</summary>
+    /// <inheritdoc cref="NewResult"/>
+    public Tensor<T> NewView(DeviceBuffer<T> value, Shape shape, bool needsGradient) =>
+        Tensors.Add(this, shape, new TapeEntry<T> { Value = value, NeedsGradient = needsGradient && pauses == 0 });
+
+    /// <summary>Memory that lives until <see cref="Reset"/>: what an op saves for its backward pass. Not initialized.</summary>
+    public DeviceBuffer<TElement> Rent<TElement>(int length)
+        where TElement : unmanaged
+    {
+        DeviceBlock block = Backend.Pool.Rent((long)length * Unsafe.SizeOf<TElement>());
+        rented.Add(block);
+        return block.View<TElement>(length);
+    }
+
+    /// <summary>Appends a node, taken from the pool, that computed <paramref name="output"/> from <paramref name="inputs"/>.</summary>
+    public TNode Record<TNode>(Tensor<T> output, params ReadOnlySpan<Tensor<T>> inputs)
+        where TNode : TapeNode<T>, new()
+    {
+        TNode node = pools.Take<TNode>();
+        node.Connect(output, inputs);
+        nodes.Add(node);
+        return node;
+    }
+
+    /// <summary>Computes the gradient of <paramref name="loss"/>, a scalar, by every tensor and parameter that it depends on.</summary>
+    /// <remarks>Gradients of parameters add to what they hold (see <see cref="Training.Optimizer{T}.ZeroGradients"/>); all others start afresh at each call.</remarks>
+    /// <exception cref="InvalidOperationException"><paramref name="loss"/> is not a scalar, is stale, or depends on nothing that needs a gradient.</exception>
+    public void Backward(Tensor<T> loss)
+    {
+        if (loss.Shape.ElementCount != 1)
+        {
+            throw new InvalidOperationException(
+                $"Backward: a tensor of shape {loss.Shape} has no single gradient. " +
+                "Reduce it to a scalar first (Sum, Mean, a loss), or pass a cotangent of that shape.");
+        }
+        Backward(loss, [T.One]);
+    }
+
+    /// <summary>Multiplies <paramref name="cotangent"/> by the Jacobian of <paramref name="output"/>, for every tensor and parameter that it depends on.</summary>
+    /// <inheritdoc cref="Backward(Tensor{T})"/>
+    /// <exception cref="ArgumentException"><paramref name="cotangent"/> has another number of elements than <paramref name="output"/>.</exception>
+    public void Backward(Tensor<T> output, ReadOnlySpan<T> cotangent)
+    {
+        Tensors.StartBackward(output);
+        Backend.Upload(cotangent, output.GradientSink().Buffer);
+        for (int i = nodes.Count - 1; i >= 0; i--)
+        {
+            TapeNode<T> node = nodes[i];
+            if (Tensors.HasGradient(node.Output))
+            {
+                node.Backward(Backend);
+            }
+        }
+    }
+
+    /// <summary>Runs what follows without recording, until the returned value is disposed: for evaluation.</summary>
+    public PausedRecording Pause()
+    {
+        pauses++;
+        return new PausedRecording(this);
+    }
+
+    /// <summary>Forgets the recorded ops and returns their memory to the pool. Tensors made before are stale from here on.</summary>
+    public void Reset()
+    {
+        foreach (TapeNode<T> node in nodes)
+        {
+            pools.Return(node);
+        }
+        foreach (DeviceBlock block in rented)
+        {
+            Backend.Pool.Return(block);
+        }
+        nodes.Clear();
+        rented.Clear();
+        Tensors.Clear();
+    }
+
+    /// <summary>Returns all memory to the backend's pool.</summary>
+    public void Dispose() => Reset();
+
+    private Tensor<T> Leaf(ReadOnlySpan<T> host, Shape shape, bool needsGradient)
+    {
+        Tensor<T> leaf = NewResult(shape, needsGradient);
+        Backend.Upload(host, leaf.Value);
+        return leaf;
+    }
+
+    /// <summary>Ends, when disposed, a stretch in which the tape did not record.</summary>
+    public readonly struct PausedRecording : IDisposable
+    {
+        private readonly Tape<T> tape;
+
+        internal PausedRecording(Tape<T> tape) => this.tape = tape;
+
+        /// <summary>Records again.</summary>
+        public void Dispose() => tape.pauses--;
+    }
+}

@@ -1,0 +1,120 @@
+using System.Numerics;
+using MiniGrad.Backends;
+
+namespace MiniGrad;
+
+/// <summary>What a tape keeps of one tensor.</summary>
+internal struct TapeEntry<T>
+    where T : unmanaged, IFloatingPointIeee754<T>
+{
+    public DeviceBuffer<T> Value;
+    public DeviceBuffer<T> Gradient;
+    public Parameter<T>? Parameter;
+    public bool NeedsGradient;
+    public bool HasGradient;
+}
+
+/// <summary>
+/// The tensors of a tape: a handle's slot is an index here. Clearing the table starts a new generation, which makes all handles stale.
+/// </summary>
+internal sealed class TensorTable<T>
+    where T : unmanaged, IFloatingPointIeee754<T>
+{
+    private readonly Dictionary<Parameter<T>, Tensor<T>> watched = [];
+    private TapeEntry<T>[] entries = new TapeEntry<T>[64];
+    private int count;
+    private int generation = 1;
+
+    public Tensor<T> Add(Tape<T> tape, Shape shape, in TapeEntry<T> entry)
+    {
+        if (count == entries.Length)
+        {
+            Array.Resize(ref entries, 2 * entries.Length);
+        }
+        entries[count] = entry;
+        return new Tensor<T>(tape, count++, generation, shape);
+    }
+
+    public Tensor<T> Watch(Tape<T> tape, Parameter<T> parameter, bool recording)
+    {
+        if (!watched.TryGetValue(parameter, out Tensor<T> leaf))
+        {
+            leaf = Add(tape, parameter.Shape, new TapeEntry<T> { Value = parameter.Value, Parameter = parameter });
+            watched.Add(parameter, leaf);
+        }
+        entries[leaf.Slot].NeedsGradient |= recording;
+        return leaf;
+    }
+
+    /// <summary>The entry behind a handle, which must be of this generation.</summary>
+    public ref TapeEntry<T> this[Tensor<T> tensor]
+    {
+        get
+        {
+            if (tensor.Generation != generation)
+            {
+                throw new InvalidOperationException(
+                    $"The tensor of shape {tensor.Shape} is stale: it was made before Tape.Reset, which reused its memory. " +
+                    "Copy values out (ToArray) before the reset, or make the tensor again after it.");
+            }
+            return ref entries[tensor.Slot];
+        }
+    }
+
+    public bool HasGradient(Tensor<T> tensor) => this[tensor].HasGradient;
+
+    /// <summary>Forgets the gradients of an earlier pass; those of parameters stay, since they add up over passes.</summary>
+    public void StartBackward(Tensor<T> output)
+    {
+        if (!this[output].NeedsGradient || this[output].Parameter is not null)
+        {
+            throw new InvalidOperationException(
+                $"Backward: the tensor of shape {output.Shape} is no function of a parameter or Variable (or recording was paused), " +
+                "so there is nothing to differentiate. Watch parameters and make inputs with Variable before the ops run.");
+        }
+        foreach (ref TapeEntry<T> entry in entries.AsSpan(0, count))
+        {
+            entry.HasGradient = false;
+        }
+    }
+
+    public GradientSink<T> TakeSink(Tensor<T> tensor)
+    {
+        ref TapeEntry<T> entry = ref this[tensor];
+        if (!entry.NeedsGradient)
+        {
+            return default;
+        }
+        if (entry.Parameter is { } parameter)
+        {
+            return parameter.TakeSink();
+        }
+        if (entry.Gradient.Length == 0)
+        {
+            entry.Gradient = tensor.Tape.Rent<T>(entry.Value.Length);
+        }
+        GradientSink<T> sink = new(entry.Gradient, entry.HasGradient);
+        entry.HasGradient = true;
+        return sink;
+    }
+
+    public DeviceBuffer<T> GradientOf(Tensor<T> tensor)
+    {
+        ref TapeEntry<T> entry = ref this[tensor];
+        if (entry.Parameter is { } parameter)
+        {
+            return parameter.Gradient;
+        }
+        return entry.HasGradient ? entry.Gradient : throw new InvalidOperationException(
+            $"The tensor of shape {tensor.Shape} has no gradient: " +
+            (entry.NeedsGradient ? "call Tape.Backward first, on a loss that depends on it." : "it is a Constant; make it with Tape.Variable."));
+    }
+
+    public void Clear()
+    {
+        Array.Clear(entries, 0, count);
+        watched.Clear();
+        count = 0;
+        generation++;
+    }
+}

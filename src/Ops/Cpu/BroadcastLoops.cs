@@ -1,0 +1,170 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using MiniGrad.Backends;
+
+namespace MiniGrad.Ops.Cpu;
+
+/// <summary>
+/// The loops under binary formulas. Axes are merged where both operands allow it; then the last axis is the vector loop, in which an operand either
+/// steps by one or, where it is broadcast, stays: equal shapes, a scalar and a bias row are one run of the inner loop per row.
+/// </summary>
+internal static class BroadcastLoops<T, V>
+    where T : unmanaged, IFloatingPointIeee754<T>
+    where V : struct, ISimd<V, T>
+{
+    private const int ElementsPerChunk = 8192;
+
+    public static void Zip<TOp>(WorkerPool workers, TOp op, in ZipCall<T> call)
+        where TOp : unmanaged, IBinaryOp<T>
+    {
+        Plan plan = new(call.ShapeA, call.ShapeB, call.Shape);
+        workers.Run(new ZipJob<TOp>(op, call, plan), plan.Chunks);
+    }
+
+    public static void ZipVjp<TOp>(WorkerPool workers, TOp op, in ZipVjpCall<T> call)
+        where TOp : unmanaged, IBinaryOp<T>
+    {
+        Plan plan = new(call.ShapeA, call.ShapeB, call.Shape);
+        workers.Run(new ZipVjpJob<TOp>(op, call, plan), plan.Chunks);
+    }
+
+    /// <summary>How the elements of the result fall into segments of the last merged axis, and where each operand stands in them.</summary>
+    private readonly struct Plan
+    {
+        private readonly Strides extents, stridesA, stridesB;
+        private readonly int segmentsPerRow;
+
+        public Plan(Shape a, Shape b, Shape y)
+        {
+            Strides fullA = Strides.RowMajor(a), fullB = Strides.RowMajor(b);
+            int slot = Shape.MaxRank;
+            for (int axis = Shape.MaxRank - 1; axis >= 0; axis--)
+            {
+                int extent = y.Aligned[axis];
+                if (extent == 1 && slot < Shape.MaxRank)
+                {
+                    continue;
+                }
+                bool merges = slot < Shape.MaxRank
+                    && fullA[axis] == stridesA[slot] * extents[slot] && fullB[axis] == stridesB[slot] * extents[slot];
+                if (merges)
+                {
+                    extents[slot] *= extent;
+                    continue;
+                }
+                slot--;
+                (extents[slot], stridesA[slot], stridesB[slot]) = (extent, fullA[axis], fullB[axis]);
+            }
+            for (int unused = 0; unused < slot; unused++)
+            {
+                extents[unused] = 1;
+            }
+            RowLength = extents[Shape.MaxRank - 1];
+            segmentsPerRow = (RowLength + ElementsPerChunk - 1) / ElementsPerChunk;
+            Segments = y.ElementCount / RowLength * segmentsPerRow;
+            SegmentsPerChunk = Math.Max(1, ElementsPerChunk / RowLength);
+        }
+
+        public int RowLength { get; }
+
+        public int Segments { get; }
+
+        public int SegmentsPerChunk { get; }
+
+        public int Chunks => (Segments + SegmentsPerChunk - 1) / SegmentsPerChunk;
+
+        public bool StepsA => stridesA[Shape.MaxRank - 1] != 0;
+
+        public bool StepsB => stridesB[Shape.MaxRank - 1] != 0;
+
+        /// <summary>The first element of segment number <paramref name="segment"/> in the result and in each operand, and its length.</summary>
+        public (int Y, int A, int B, int Length) Locate(int segment)
+        {
+            int row = Math.DivRem(segment, segmentsPerRow, out int part);
+            int start = part * ElementsPerChunk;
+            int y = (row * RowLength) + start;
+            int a = StepsA ? start : 0, b = StepsB ? start : 0;
+            for (int axis = Shape.MaxRank - 2; axis >= 0; axis--)
+            {
+                row = Math.DivRem(row, extents[axis], out int index);
+                a += index * stridesA[axis];
+                b += index * stridesB[axis];
+            }
+            return (y, a, b, Math.Min(ElementsPerChunk, RowLength - start));
+        }
+    }
+
+    private readonly struct ZipJob<TOp>(TOp op, ZipCall<T> call, Plan plan) : IChunkJob
+        where TOp : unmanaged, IBinaryOp<T>
+    {
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        public void Run(int chunk)
+        {
+            int first = chunk * plan.SegmentsPerChunk, end = Math.Min(plan.Segments, first + plan.SegmentsPerChunk);
+            for (int segment = first; segment < end; segment++)
+            {
+                (int y, int a, int b, int length) = plan.Locate(segment);
+                RunSegment(op, call.A, a, plan.StepsA, call.B, b, plan.StepsB, call.Y, y, length);
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        private static void RunSegment(
+            TOp f, DeviceBuffer<T> a, int offsetA, bool stepsA, DeviceBuffer<T> b, int offsetB, bool stepsB, DeviceBuffer<T> y, int offsetY, int length)
+        {
+            V one = V.Splat(T.One);
+            V splatA = V.LoadSplat(a, offsetA), splatB = V.LoadSplat(b, offsetB);
+            for (int i = 0; i < length; i += V.Width)
+            {
+                int count = length - i;
+                V va = stepsA ? V.Load(a, offsetA + i, count, one) : splatA;
+                V vb = stepsB ? V.Load(b, offsetB + i, count, one) : splatB;
+                V.Store(f.Forward(va, vb), y, offsetY + i, count);
+            }
+        }
+    }
+
+    private readonly struct ZipVjpJob<TOp>(TOp op, ZipVjpCall<T> call, Plan plan) : IChunkJob
+        where TOp : unmanaged, IBinaryOp<T>
+    {
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        public void Run(int chunk)
+        {
+            int first = chunk * plan.SegmentsPerChunk, end = Math.Min(plan.Segments, first + plan.SegmentsPerChunk);
+            for (int segment = first; segment < end; segment++)
+            {
+                RunSegment(plan.Locate(segment));
+            }
+        }
+
+        private void RunSegment((int Y, int A, int B, int Length) at)
+        {
+            DeviceBuffer<T> a = call.A, b = call.B, dy = call.Dy;
+            GradientSink<T> da = call.Da, db = call.Db;
+            bool stepsA = plan.StepsA, stepsB = plan.StepsB;
+            V one = V.Splat(T.One), zero = V.Splat(T.Zero);
+            V va = V.LoadSplat(a, at.A), vb = V.LoadSplat(b, at.B);
+            for (int i = 0; i < at.Length; i += V.Width)
+            {
+                int count = at.Length - i;
+                if (TOp.VjpReadsOperands)
+                {
+                    va = stepsA ? V.Load(a, at.A + i, count, one) : va;
+                    vb = stepsB ? V.Load(b, at.B + i, count, one) : vb;
+                }
+                (V ga, V gb) = op.Vjp(va, vb, V.Load(dy, at.Y + i, count, zero));
+                Write(ga, da, at.Y + i, count);
+                Write(gb, db, at.Y + i, count);
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static void Write(V gradient, GradientSink<T> sink, int index, int count)
+        {
+            if (sink.IsWanted)
+            {
+                V.Store(sink.Accumulate ? V.Load(sink.Buffer, index, count, gradient) + gradient : gradient, sink.Buffer, index, count);
+            }
+        }
+    }
+}

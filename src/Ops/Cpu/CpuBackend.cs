@@ -1,0 +1,109 @@
+using System.Numerics;
+using MiniGrad.Backends;
+
+namespace MiniGrad.Ops.Cpu;
+
+/// <summary>Makes backends that run on the processor.</summary>
+public static class CpuBackend
+{
+    /// <summary>A backend on this machine's processor.</summary>
+    /// <param name="threads">How many threads share the work, the caller's included; 0 takes one per core. Results do not depend on it.</param>
+    /// <param name="width">The vector width; by default <see cref="SimdSupport.Default"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="threads"/> is negative.</exception>
+    /// <exception cref="NotSupportedException">The processor lacks the width.</exception>
+    public static IBackend<T> Create<T>(int threads = 0, SimdWidth? width = null)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        SimdWidth chosen = width ?? SimdSupport.Default;
+        if (!SimdSupport.Supported.Contains(chosen))
+        {
+            throw new NotSupportedException($"This processor has no vectors of width {chosen}; it has {string.Join(", ", SimdSupport.Supported)}.");
+        }
+        return chosen switch
+        {
+            SimdWidth.Bits512 => new CpuBackend<T, Simd512<T>>(threads),
+            SimdWidth.Bits256 => new CpuBackend<T, Simd256<T>>(threads),
+            _ => new CpuBackend<T, Scalar<T>>(threads),
+        };
+    }
+}
+
+/// <summary>The CPU backend for one vector type: every kernel family is a loop over that type.</summary>
+internal class CpuBackend<T, V> : IBackend<T>
+    where T : unmanaged, IFloatingPointIeee754<T>
+    where V : struct, ISimd<V, T>
+{
+    public CpuBackend(int threads, bool withTangents = false)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(threads);
+        Workers = new WorkerPool(threads == 0 ? Environment.ProcessorCount : threads);
+        Pool = new BufferPool(new NativeAllocator(), withTangents);
+    }
+
+    public virtual string Name => $"cpu, {V.Width * 8 * System.Runtime.CompilerServices.Unsafe.SizeOf<T>()}-bit vectors, {Workers.Threads} threads";
+
+    public BufferPool Pool { get; }
+
+    protected WorkerPool Workers { get; }
+
+    public virtual unsafe void Upload<TElement>(ReadOnlySpan<TElement> host, DeviceBuffer<TElement> buffer)
+        where TElement : unmanaged
+    {
+        RequireLength(host.Length, buffer.Length);
+        host.CopyTo(new Span<TElement>((void*)buffer.Address, buffer.Length));
+    }
+
+    public unsafe void Download<TElement>(DeviceBuffer<TElement> buffer, Span<TElement> host)
+        where TElement : unmanaged
+    {
+        RequireLength(host.Length, buffer.Length);
+        new Span<TElement>((void*)buffer.Address, buffer.Length).CopyTo(host);
+    }
+
+    public void Fill(DeviceBuffer<T> y, T value) => ElementwiseLoops<T, V>.Fill(Workers, y, value);
+
+    public void Map<TOp>(TOp op, DeviceBuffer<T> x, DeviceBuffer<T> y)
+        where TOp : unmanaged, IUnaryOp<T> => ElementwiseLoops<T, V>.Map(Workers, op, x, y);
+
+    public void MapVjp<TOp>(TOp op, DeviceBuffer<T> saved, DeviceBuffer<T> dy, GradientSink<T> dx)
+        where TOp : unmanaged, IUnaryOp<T> => ElementwiseLoops<T, V>.MapVjp(Workers, op, saved, dy, dx);
+
+    public void Zip<TOp>(TOp op, in ZipCall<T> call)
+        where TOp : unmanaged, IBinaryOp<T> => BroadcastLoops<T, V>.Zip(Workers, op, call);
+
+    public void ZipVjp<TOp>(TOp op, in ZipVjpCall<T> call)
+        where TOp : unmanaged, IBinaryOp<T> => BroadcastLoops<T, V>.ZipVjp(Workers, op, call);
+
+    public void Reduce<TReduction>(TReduction reduction, in ReduceCall<T> call)
+        where TReduction : unmanaged, IReduction<T> => ReduceLoops<T, V>.Reduce(Workers, reduction, call);
+
+    public void Copy(in CopyCall<T> call) => CopyLoops<T, V>.Copy(Workers, call);
+
+    public void Gather(DeviceBuffer<T> table, DeviceBuffer<int> indices, DeviceBuffer<T> y, int rowLength) =>
+        CopyLoops<T, V>.Gather(Workers, table, indices, y, rowLength);
+
+    public void ScatterAdd(DeviceBuffer<T> x, DeviceBuffer<int> indices, DeviceBuffer<T> table, int rowLength) =>
+        CopyLoops<T, V>.ScatterAdd(x, indices, table, rowLength);
+
+    public virtual void Gemm(in GemmCall<T> call) => Cpu.Gemm<T, V>.Multiply(Workers, call);
+
+    public void Run<TKernel>(in TKernel kernel, int items, int grain)
+        where TKernel : unmanaged, IKernel<T> => KernelLoop<T, V>.Run(Workers, kernel, items, grain);
+
+    public void Update<TRule>(TRule rule, in UpdateCall<T> call)
+        where TRule : unmanaged, IUpdateRule<T> => ElementwiseLoops<T, V>.Update(Workers, rule, call);
+
+    public void Dispose()
+    {
+        Workers.Dispose();
+        Pool.Dispose();
+    }
+
+    private static void RequireLength(int host, int buffer)
+    {
+        if (host != buffer)
+        {
+            throw new ArgumentException($"The host has {host} elements and the tensor {buffer}: they must be as many.");
+        }
+    }
+}
