@@ -11,7 +11,7 @@ public static class Elementwise
         where T : unmanaged, IFloatingPointIeee754<T>
         where TOp : unmanaged, IUnaryOp<T>
     {
-        Tape<T> tape = x.Tape;
+        Tape<T> tape = Operands.TapeOf(OpName.Of<TOp>(), x);
         Tensor<T> y = tape.NewResult(x.Shape, x.NeedsGradient);
         tape.Backend.Map(op, x.Value, y.Value);
         if (y.NeedsGradient)

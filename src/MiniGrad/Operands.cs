@@ -5,13 +5,24 @@ namespace MiniGrad;
 /// <summary>Checks that ops make of their operands.</summary>
 public static class Operands
 {
-    /// <summary>The tape that both operands are on.</summary>
-    /// <exception cref="InvalidOperationException">They are on different tapes.</exception>
-    public static Tape<T> TapeOf<T>(string op, Tensor<T> a, Tensor<T> b)
-        where T : unmanaged, IFloatingPointIeee754<T> =>
-        a.Tape == b.Tape ? a.Tape : throw new InvalidOperationException(
-            $"{op}: the operands, of shapes {a.Shape} and {b.Shape}, are on different tapes. " +
-            "Make both on one tape; to carry a value over, copy it (tape.Constant(other.ToArray(), other.Shape)).");
+    /// <summary>The tape that all operands are on. Every op calls this first, so that a bad operand is reported under the op's name.</summary>
+    /// <exception cref="InvalidOperationException">An operand is stale or <c>default</c>, or they are on different tapes.</exception>
+    public static Tape<T> TapeOf<T>(string op, params ReadOnlySpan<Tensor<T>> operands)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        Tape<T> tape = operands[0].TapeFor(op);
+        foreach (ref readonly Tensor<T> operand in operands)
+        {
+            if (operand.TapeFor(op) != tape)
+            {
+                throw new InvalidOperationException(
+                    $"{op}: the operands, of shapes {operands[0].Shape} and {operand.Shape}, are on different tapes. " +
+                    "Make both on one tape; to carry a value over, copy it (tape.Constant(other.ToArray(), other.Shape)).");
+            }
+            tape.Tensors.RequireFresh(operand, op);
+        }
+        return tape;
+    }
 
     /// <summary>Throws unless <paramref name="tensor"/> has the shape that the op requires.</summary>
     /// <exception cref="ArgumentException">It has another shape.</exception>

@@ -88,6 +88,7 @@ public sealed class Tape<T>(IBackend<T> backend) : IDisposable
     /// <exception cref="InvalidOperationException"><paramref name="loss"/> is not a scalar, is stale, or depends on nothing that needs a gradient.</exception>
     public void Backward(Tensor<T> loss)
     {
+        RequireOwn(loss);
         if (loss.Shape.ElementCount != 1)
         {
             throw new InvalidOperationException(
@@ -102,6 +103,7 @@ public sealed class Tape<T>(IBackend<T> backend) : IDisposable
     /// <exception cref="ArgumentException"><paramref name="cotangent"/> has another number of elements than <paramref name="output"/>.</exception>
     public void Backward(Tensor<T> output, ReadOnlySpan<T> cotangent)
     {
+        RequireOwn(output);
         Tensors.StartBackward(output);
         Backend.Upload(cotangent, output.GradientSink().Buffer);
         for (int i = nodes.Count - 1; i >= 0; i--)
@@ -145,6 +147,14 @@ public sealed class Tape<T>(IBackend<T> backend) : IDisposable
         Tensor<T> leaf = NewResult(shape, needsGradient);
         Backend.Upload(host, leaf.Value);
         return leaf;
+    }
+
+    private void RequireOwn(Tensor<T> output)
+    {
+        if (Operands.TapeOf("Backward", output) != this)
+        {
+            throw new InvalidOperationException($"Backward: the tensor of shape {output.Shape} is on another tape: call its own (tensor.Tape.Backward).");
+        }
     }
 
     /// <summary>Ends, when disposed, a stretch in which the tape did not record.</summary>

@@ -26,8 +26,7 @@ public readonly struct Tensor<T>
 
     /// <summary>The tape that holds the value.</summary>
     /// <exception cref="InvalidOperationException">The handle is <c>default</c> and names no tensor.</exception>
-    public Tape<T> Tape => tape ?? throw new InvalidOperationException(
-        "default(Tensor<T>) names no tensor: make one with Tape.Constant, Tape.Variable, Tape.Watch or an op.");
+    public Tape<T> Tape => TapeFor("Tensor");
 
     /// <summary>The extents of the value.</summary>
     public Shape Shape { get; }
@@ -46,6 +45,9 @@ public readonly struct Tensor<T>
     internal int Slot { get; }
 
     internal int Generation { get; }
+
+    internal Tape<T> TapeFor(string op) => tape ?? throw new InvalidOperationException(
+        $"{op}: default(Tensor<T>) names no tensor. Make one with Tape.Constant, Tape.Variable, Tape.Watch or an op.");
 
     /// <summary>
     /// Where a vector-Jacobian product writes this tensor's gradient: the first writer of a backward pass assigns, later ones add.

@@ -51,13 +51,19 @@ internal sealed class TensorTable<T>
     {
         get
         {
-            if (tensor.Generation != generation)
-            {
-                throw new InvalidOperationException(
-                    $"The tensor of shape {tensor.Shape} is stale: it was made before Tape.Reset, which reused its memory. " +
-                    "Copy values out (ToArray) before the reset, or make the tensor again after it.");
-            }
+            RequireFresh(tensor, "Tensor");
             return ref entries[tensor.Slot];
+        }
+    }
+
+    /// <summary>Throws, under the name of the op that asks, if the handle is of an earlier generation.</summary>
+    public void RequireFresh(Tensor<T> tensor, string op)
+    {
+        if (tensor.Generation != generation)
+        {
+            throw new InvalidOperationException(
+                $"{op}: the tensor of shape {tensor.Shape} is stale: it was made before Tape.Reset, which reused its memory. " +
+                "Copy values out (ToArray) before the reset, or make the tensor again after it.");
         }
     }
 

@@ -27,7 +27,7 @@ public static class LayerNormExtensions
         [GradCheck("3x7", "7", "7")]
         public Tensor<T> LayerNorm(Tensor<T> gain, Tensor<T> bias, double epsilon = 1e-5)
         {
-            Tape<T> tape = Operands.TapeOf("LayerNorm", x, gain);
+            Tape<T> tape = Operands.TapeOf("LayerNorm", x, gain, bias);
             int columns = x.Shape[-1], rows = x.Shape.ElementCount / columns;
             Operands.RequireShape("LayerNorm", "gain", gain, new Shape(columns));
             Operands.RequireShape("LayerNorm", "bias", bias, new Shape(columns));

@@ -25,7 +25,7 @@ public static class SumExtensions
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         ReducedShape reduced = new("Sum", x.Shape, axes);
-        Tape<T> tape = x.Tape;
+        Tape<T> tape = Operands.TapeOf("Sum", x);
         Tensor<T> y = tape.NewResult(reduced.Squeezed, x.NeedsGradient);
         tape.Backend.ReduceTo(x.Value, x.Shape, y.Value, reduced.Kept, default(SumReduction<T>), scale, accumulate: false);
         if (y.NeedsGradient)
