@@ -25,7 +25,7 @@ internal static unsafe class Gemm<T, V>
                     sum *= call.Alpha;
                     T* to = c + (i * call.N) + j;
                     bool add = call.Accumulate || (call.StrideC == 0 && p > 0);
-                    *to = (add ? *to : T.Zero) + sum + (bias != null && p == 0 ? bias[j] : T.Zero);
+                    *to = (add ? *to : T.Zero) + sum + (bias != null && (p == 0 || call.StrideC != 0) ? bias[j] : T.Zero);
                 }
             }
             a += call.StrideA;
