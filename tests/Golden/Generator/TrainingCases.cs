@@ -1,0 +1,147 @@
+using MiniGrad.Ops.Tests.Golden;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn.functional;
+
+namespace MiniGrad.GoldenGenerator;
+
+/// <summary>
+/// A perceptron of three layers, 5-6-6-3, over twenty steps on one batch: the loss of every step, the parameters and statistics after the last,
+/// and the logits that evaluation then gives.
+/// </summary>
+internal static class TrainingCases
+{
+    private const int Steps = 20, Rows = 12, Features = 5, Hidden = 6, Classes = 3, Groups = 2;
+
+    private const double Epsilon = 1e-5, Momentum = 0.1;
+
+    private static readonly int[] Labels = [0, 1, 2, 2, 1, 0, 1, 1, 0, 2, 0, 2];
+
+    /// <summary>Records every optimizer with the main schemes, and two optimizers with the others.</summary>
+    public static void Add(Recorder recorder)
+    {
+        foreach (string scheme in new[] { "none", "batch", "layer", "weight", "rms", "group" })
+        {
+            bool isMain = scheme is "none" or "batch" or "layer";
+            Train(scheme, "sgd", p => optim.SGD(p, 0.1), ("learningRate", 0.1));
+            Train(scheme, "adam", p => optim.Adam(p, 0.01), ("learningRate", 0.01));
+            if (!isMain)
+            {
+                continue;
+            }
+            Train(scheme, "sgd", p => optim.SGD(p, 0.05, 0.9), ("learningRate", 0.05), ("momentum", 0.9));
+            Train(scheme, "sgd", p => optim.SGD(p, 0.05, 0.9, nesterov: true), ("learningRate", 0.05), ("momentum", 0.9), ("nesterov", 1));
+            Train(scheme, "sgd", p => optim.SGD(p, 0.05, 0.9, 0, 0.1), ("learningRate", 0.05), ("momentum", 0.9), ("weightDecay", 0.1));
+            Train(
+                scheme, "sgd", p => optim.SGD(p, 0.05, 0.9, 0, 0.1, nesterov: true),
+                ("learningRate", 0.05), ("momentum", 0.9), ("weightDecay", 0.1), ("nesterov", 1));
+            Train(
+                scheme, "adam", p => optim.Adam(p, 0.02, 0.8, 0.95, 1e-6),
+                ("learningRate", 0.02), ("beta1", 0.8), ("beta2", 0.95), ("epsilon", 1e-6));
+            Train(scheme, "adam", p => optim.Adam(p, 0.01, weight_decay: 0.1), ("learningRate", 0.01), ("weightDecay", 0.1));
+            Train(scheme, "adamw", p => optim.AdamW(p, 0.01, weight_decay: 0.1), ("learningRate", 0.01), ("weightDecay", 0.1));
+            Train(scheme, "rmsprop", p => optim.RMSProp(p, 0.01), ("learningRate", 0.01));
+            Train(
+                scheme, "rmsprop", p => optim.RMSProp(p, 0.01, 0.9, 1e-6, 0.1, 0.5),
+                ("learningRate", 0.01), ("decay", 0.9), ("epsilon", 1e-6), ("weightDecay", 0.1), ("momentum", 0.5));
+        }
+
+        void Train(string scheme, string optimizer, Func<Parameter[], optim.Optimizer> create, params (string Name, double Value)[] settings)
+        {
+            foreach (ScalarType type in Recorder.Types)
+            {
+                recorder.Add(Run(scheme, optimizer, create, settings, type));
+            }
+        }
+    }
+
+    private static GoldenCase Run(
+        string scheme, string optimizerName, Func<Parameter[], optim.Optimizer> create, (string Name, double Value)[] settings, ScalarType type)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Input[] parameters = [.. Parameters(scheme)];
+        Dictionary<string, Tensor> p = parameters.ToDictionary(
+            input => input.Name, Tensor (input) => new Parameter(Recorder.ToTensor(input, "mlp", type), requires_grad: true));
+        Dictionary<string, Tensor> state = State(scheme).ToDictionary(input => input.Name, input => Recorder.ToTensor(input, "mlp", type));
+        Tensor x = Recorder.ToTensor(new Input("x", [Rows, Features]), "mlp", type);
+        GoldenTensor[] before = [Recorder.ToGolden("x", x), .. p.Concat(state).Select(pair => Recorder.ToGolden(pair.Key, pair.Value))];
+        optim.Optimizer optimizer = create([.. p.Values.Cast<Parameter>()]);
+        Tensor labels = tensor(Labels, ScalarType.Int64);
+        List<Tensor> losses = [];
+        for (int step = 0; step < Steps; step++)
+        {
+            Tensor loss = cross_entropy(Forward(scheme, p, state, x, training: true), labels);
+            optimizer.zero_grad();
+            loss.backward();
+            optimizer.step();
+            losses.Add(loss.detach());
+        }
+        return new GoldenCase
+        {
+            Name = $"{scheme}, {optimizerName}, {string.Join(", ", settings.Select(setting => $"{setting.Name} {setting.Value}"))}",
+            Op = scheme,
+            Type = Recorder.Name(type),
+            Optimizer = optimizerName,
+            Arguments = settings.ToDictionary(setting => setting.Name, setting => new[] { setting.Value }),
+            Labels = Labels,
+            Inputs = [.. before],
+            Outputs =
+            [
+                Recorder.ToGolden("losses", stack(losses)),
+                .. p.Concat(state).Select(pair => Recorder.ToGolden(pair.Key, pair.Value)),
+                Recorder.ToGolden("logits", Forward(scheme, p, state, x, training: false)),
+            ],
+        };
+    }
+
+    /// <summary>Every hidden layer is linear, normalizer, tanh. A linear layer has no bias before a normalizer that adds one.</summary>
+    private static IEnumerable<Input> Parameters(string scheme)
+    {
+        foreach ((string layer, int fanIn) in new[] { ("hidden0", Features), ("hidden1", Hidden) })
+        {
+            yield return new Input($"{layer}.weight", [fanIn, Hidden], -0.8, 0.8);
+            if (scheme is not "none")
+            {
+                yield return new Input($"{layer}.gain", [Hidden], 0.7, 1.3);
+            }
+            if (scheme is not "rms")
+            {
+                yield return new Input($"{layer}.bias", [Hidden], -0.2, 0.2);
+            }
+        }
+        yield return new Input("output.weight", [Hidden, Classes], -0.8, 0.8);
+        yield return new Input("output.bias", [Classes], -0.2, 0.2);
+    }
+
+    private static IEnumerable<Input> State(string scheme)
+    {
+        if (scheme is "batch")
+        {
+            foreach (string layer in new[] { "hidden0", "hidden1" })
+            {
+                yield return Input.Of($"{layer}.runningMean", [Hidden], new double[Hidden]);
+                yield return Input.Of($"{layer}.runningVariance", [Hidden], [.. Enumerable.Repeat(1.0, Hidden)]);
+            }
+        }
+    }
+
+    private static Tensor Forward(string scheme, Dictionary<string, Tensor> p, Dictionary<string, Tensor> state, Tensor x, bool training)
+    {
+        foreach (string layer in new[] { "hidden0", "hidden1" })
+        {
+            Tensor weight = p[$"{layer}.weight"];
+            Tensor gain = p.GetValueOrDefault($"{layer}.gain")!, bias = p.GetValueOrDefault($"{layer}.bias")!;
+            Tensor a = scheme is "weight" ? x.matmul(Libtorch.WeightNorm(weight, gain)) : x.matmul(weight);
+            x = tanh(scheme switch
+            {
+                "batch" => batch_norm(a, state[$"{layer}.runningMean"], state[$"{layer}.runningVariance"], gain, bias, training, Momentum, Epsilon),
+                "layer" => layer_norm(a, [Hidden], gain, bias, Epsilon),
+                "rms" => Libtorch.RmsNorm(a, gain, Epsilon),
+                "group" => group_norm(a, Groups, gain, bias, Epsilon),
+                _ => a + bias,
+            });
+        }
+        return x.matmul(p["output.weight"]) + p["output.bias"];
+    }
+}
