@@ -1,0 +1,59 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using MiniGrad.Backends;
+using MiniGrad.Ops.Cpu;
+
+namespace MiniGrad.Samples;
+
+/// <summary>Makes the backend that <c>--device</c> and <c>--threads</c> ask for.</summary>
+public static class DevicePicker
+{
+    /// <summary>The values of <c>--device</c>.</summary>
+    public static IReadOnlyList<string> Names { get; } = ["cpu", "cuda", "auto"];
+
+    /// <summary>The largest value of <c>--threads</c>.</summary>
+    public const int MostThreads = 256;
+
+    /// <summary>A backend on the chosen device.</summary>
+    /// <param name="device">One of <see cref="Names"/>.</param>
+    /// <param name="threads">How many threads a CPU backend uses; 0 takes one per core.</param>
+    /// <exception cref="InputException">The device is unknown or absent, or the thread count or forced vector width is not possible.</exception>
+    public static IBackend<T> Create<T>(string device, int threads)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        Require(device);
+        if (threads is < 0 or > MostThreads)
+        {
+            throw new InputException($"--threads {threads}: must be 0 (one per core) to {MostThreads}.");
+        }
+        try
+        {
+            // SimdSupport reads MINIGRAD_SIMD when first used; asked for it here, its refusal comes unwrapped.
+            RuntimeHelpers.RunClassConstructor(typeof(SimdSupport).TypeHandle);
+            return CpuBackend.Create<T>(threads);
+        }
+        catch (Exception failure) when ((failure.InnerException ?? failure) is NotSupportedException refusal)
+        {
+            throw new InputException(refusal.Message);
+        }
+    }
+
+    /// <summary>Throws unless the device can be had in this build.</summary>
+    /// <exception cref="InputException">It cannot.</exception>
+    public static void Require(string device)
+    {
+        if (!Names.Contains(device))
+        {
+            throw new InputException($"--device {device}: must be {string.Join(", ", Names)}.");
+        }
+        if (device == "cuda")
+        {
+            throw new InputException("--device cuda: no CUDA backend in this build; use --device cpu, or auto for what there is.");
+        }
+    }
+
+    /// <summary>The device that was taken and, for <c>auto</c>, why.</summary>
+    public static string Describe<T>(string device, IBackend<T> backend)
+        where T : unmanaged, IFloatingPointIeee754<T> =>
+        device == "auto" ? $"{backend.Name} (auto: no CUDA backend in this build)" : backend.Name;
+}
