@@ -78,7 +78,8 @@ public readonly struct Shape : IEquatable<Shape>
     /// <summary>This shape with the extent of one axis replaced.</summary>
     public Shape With(int axis, int extent)
     {
-        int[] extents = ToArray();
+        Span<int> extents = stackalloc int[Rank];
+        Aligned[(MaxRank - Rank)..].CopyTo(extents);
         extents[NormalizeAxis(axis)] = extent;
         return new Shape(extents);
     }
