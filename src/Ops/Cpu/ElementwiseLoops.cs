@@ -79,11 +79,12 @@ internal static class ElementwiseLoops<T, V>
             DeviceBuffer<T> s = saved, from = dy, to = dx.Buffer;
             bool accumulate = dx.Accumulate;
             TOp f = op;
+            V zero = V.Splat(T.Zero), one = V.Splat(T.One);
             int i = chunk * Chunk, end = End(chunk, from.Length);
             for (; i < end; i += V.Width)
             {
                 int count = end - i;
-                V g = f.Vjp(V.Load(s, i, count, V.Splat(T.One)), V.Load(from, i, count, V.Splat(T.Zero)));
+                V g = f.Vjp(TOp.Saves == Saves.Nothing ? zero : V.Load(s, i, count, one), V.Load(from, i, count, zero));
                 V.Store(accumulate ? V.Load(to, i, count, g) + g : g, to, i, count);
             }
         }

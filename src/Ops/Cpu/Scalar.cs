@@ -5,8 +5,8 @@ using MiniGrad.Backends;
 namespace MiniGrad.Ops.Cpu;
 
 /// <summary>One number as a vector of width 1: what every wider vector must agree with, and what machines without SIMD run.</summary>
-/// <remarks>Members are the methods of <typeparamref name="T"/> itself, that is of System.Math.</remarks>
-internal readonly unsafe struct Scalar<T>(T value) : ISimd<Scalar<T>, T>
+/// <remarks>Members are the methods of <typeparamref name="T"/> itself, that is of System.Math, where it has accurate ones: its ExpM1 and Log1P are not.</remarks>
+internal readonly unsafe struct Scalar<T>(T value) : ISimd<Scalar<T>, T>, IExponentField<Scalar<T>>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     private readonly T value = value;
@@ -47,7 +47,7 @@ internal readonly unsafe struct Scalar<T>(T value) : ISimd<Scalar<T>, T>
 
     public static Scalar<T> Tanh(Scalar<T> x) => new(T.Tanh(x.value));
 
-    public static Scalar<T> Erf(Scalar<T> x) => VectorMath.Erf<Scalar<T>, T>(x);
+    public static Scalar<T> Erf(Scalar<T> x) => ErrorFunction.Erf<Scalar<T>, T>(x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Scalar<T> Load(DeviceBuffer<T> buffer, nint index)
@@ -80,4 +80,8 @@ internal readonly unsafe struct Scalar<T>(T value) : ISimd<Scalar<T>, T>
     public static Scalar<T> Sum(Scalar<T> value) => value;
 
     public static Scalar<T> MaxAcross(Scalar<T> value) => value;
+
+    public static Scalar<T> Round(Scalar<T> x) => new(T.Round(x.value));
+
+    public static Scalar<T> ScaleByPowerOfTwo(Scalar<T> x, Scalar<T> n) => new(T.ScaleB(x.value, int.CreateSaturating(n.value)));
 }

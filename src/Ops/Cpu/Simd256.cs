@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using MiniGrad.Backends;
 
 namespace MiniGrad.Ops.Cpu;
@@ -10,7 +11,7 @@ namespace MiniGrad.Ops.Cpu;
 /// Lane i holds element index + i. Partial loads and stores touch the first lanes only, by mask. The scalar equivalent of every member
 /// is the member of the same name of <see cref="Scalar{T}"/>. <c>typeof(T)</c> tests are constants to the JIT and leave one instruction.
 /// </remarks>
-internal readonly unsafe struct Simd256<T>(Vector256<T> value) : ISimd<Simd256<T>, T>
+internal readonly unsafe struct Simd256<T>(Vector256<T> value) : ISimd<Simd256<T>, T>, IExponentField<Simd256<T>>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     private readonly Vector256<T> value = value;
@@ -61,10 +62,9 @@ internal readonly unsafe struct Simd256<T>(Vector256<T> value) : ISimd<Simd256<T
     public static Simd256<T> Sqrt(Simd256<T> x) => new(Vector256.Sqrt(x.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd256<T> Exp(Simd256<T> x) => typeof(T) == typeof(float)
-        ? new(Vector256.Exp(x.value.AsSingle()).As<float, T>())
-        : new(Vector256.Exp(x.value.AsDouble()).As<double, T>());
+    public static Simd256<T> Exp(Simd256<T> x) => VectorMath.Exp<Simd256<T>, T>(x);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd256<T> ExpM1(Simd256<T> x) => VectorMath.ExpM1<Simd256<T>, T>(x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -72,11 +72,14 @@ internal readonly unsafe struct Simd256<T>(Vector256<T> value) : ISimd<Simd256<T
         ? new(Vector256.Log(x.value.AsSingle()).As<float, T>())
         : new(Vector256.Log(x.value.AsDouble()).As<double, T>());
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd256<T> Log1P(Simd256<T> x) => VectorMath.Log1P<Simd256<T>, T>(x);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd256<T> Tanh(Simd256<T> x) => VectorMath.Tanh<Simd256<T>, T>(x);
 
-    public static Simd256<T> Erf(Simd256<T> x) => VectorMath.Erf<Simd256<T>, T>(x);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256<T> Erf(Simd256<T> x) => ErrorFunction.Erf<Simd256<T>, T>(x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd256<T> Load(DeviceBuffer<T> buffer, nint index)
@@ -127,36 +130,71 @@ internal readonly unsafe struct Simd256<T>(Vector256<T> value) : ISimd<Simd256<T
     public static Simd256<T> Sum(Simd256<T> value) => Splat(Vector256.Sum(value.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd256<T> MaxAcross(Simd256<T> value)
+    public static Simd256<T> MaxAcross(Simd256<T> value) => Splat(Largest(value.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256<T> Round(Simd256<T> x) => typeof(T) == typeof(float)
+        ? new(Vector256.Round(x.value.AsSingle()).As<float, T>())
+        : new(Vector256.Round(x.value.AsDouble()).As<double, T>());
+
+    // 2^n may be out of range where x 2^n is not: two factors, of half of n each.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256<T> ScaleByPowerOfTwo(Simd256<T> x, Simd256<T> n)
     {
-        T largest = value.value[0];
-        for (int lane = 1; lane < Width; lane++)
-        {
-            largest = T.Max(largest, value.value[lane]);
-        }
-        return Splat(largest);
+        Simd256<T> half = Round(n * Splat(VectorMath.C<T>(0.5)));
+        return x * PowerOfTwo(half) * PowerOfTwo(n - half);
     }
 
+    /// <summary>The largest lane; NaN if one is.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static T Largest(Vector256<T> lanes)
+    {
+        Vector128<T> half = Vector128.Max(lanes.GetLower(), lanes.GetUpper());
+        if (typeof(T) == typeof(float))
+        {
+            Vector128<float> four = half.AsSingle();
+            Vector128<float> two = Vector128.Max(four, Vector128.Shuffle(four, Vector128.Create(2, 3, 0, 1)));
+            return (T)(object)MathF.Max(two[0], two[1]);
+        }
+        return T.Max(half[0], half[1]);
+    }
+
+    /// <summary>2^n for an integer n: its bits are n + bias, shifted into the exponent field. Adding 1.5 2^52 leaves the integer in the lowest bits.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Simd256<T> PowerOfTwo(Simd256<T> n) => typeof(T) == typeof(float)
+        ? new((((n.value.AsSingle() + Vector256.Create(12582912f)).AsInt32() << 23) + Vector256.Create(127 << 23)).As<int, T>())
+        : new((((n.value.AsDouble() + Vector256.Create(6755399441055744.0)).AsInt64() << 52) + Vector256.Create(1023L << 52)).As<long, T>());
+
+    /// <summary>All bits set in the first <paramref name="count"/> lanes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<T> FirstLanes(int count) => typeof(T) == typeof(float)
+        ? Vector256.LessThan(Vector256<int>.Indices, Vector256.Create(count)).As<int, T>()
+        : Vector256.LessThan(Vector256<long>.Indices, Vector256.Create((long)count)).As<long, T>();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Simd256<T> LoadFirst(DeviceBuffer<T> buffer, nint index, int count, Simd256<T> fill)
     {
         Bounds.Check(buffer, index, count);
-        T* lanes = stackalloc T[Width];
-        fill.value.Store(lanes);
-        for (int lane = 0; lane < count; lane++)
-        {
-            lanes[lane] = ((T*)buffer.Address)[index + lane];
-        }
-        return new(Vector256.Load(lanes));
+        T* from = (T*)buffer.Address + index;
+        Vector256<T> mask = FirstLanes(count);
+        Vector256<T> loaded = typeof(T) == typeof(float)
+            ? Avx.MaskLoad((float*)from, mask.AsSingle()).As<float, T>()
+            : Avx.MaskLoad((double*)from, mask.AsDouble()).As<double, T>();
+        return new(Vector256.ConditionalSelect(mask, loaded, fill.value));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void StoreFirst(Simd256<T> value, DeviceBuffer<T> buffer, nint index, int count)
     {
         Bounds.Check(buffer, index, count);
-        T* lanes = stackalloc T[Width];
-        value.value.Store(lanes);
-        for (int lane = 0; lane < count; lane++)
+        T* to = (T*)buffer.Address + index;
+        if (typeof(T) == typeof(float))
         {
-            ((T*)buffer.Address)[index + lane] = lanes[lane];
+            Avx.MaskStore((float*)to, FirstLanes(count).AsSingle(), value.value.AsSingle());
+        }
+        else
+        {
+            Avx.MaskStore((double*)to, FirstLanes(count).AsDouble(), value.value.AsDouble());
         }
     }
 }

@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using MiniGrad.Backends;
 
 namespace MiniGrad.Ops.Cpu;
@@ -10,7 +11,7 @@ namespace MiniGrad.Ops.Cpu;
 /// Lane i holds element index + i. Partial loads and stores touch the first lanes only, by mask. The scalar equivalent of every member
 /// is the member of the same name of <see cref="Scalar{T}"/>. <c>typeof(T)</c> tests are constants to the JIT and leave one instruction.
 /// </remarks>
-internal readonly unsafe struct Simd512<T>(Vector512<T> value) : ISimd<Simd512<T>, T>
+internal readonly unsafe struct Simd512<T>(Vector512<T> value) : ISimd<Simd512<T>, T>, IExponentField<Simd512<T>>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     private readonly Vector512<T> value = value;
@@ -61,10 +62,9 @@ internal readonly unsafe struct Simd512<T>(Vector512<T> value) : ISimd<Simd512<T
     public static Simd512<T> Sqrt(Simd512<T> x) => new(Vector512.Sqrt(x.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd512<T> Exp(Simd512<T> x) => typeof(T) == typeof(float)
-        ? new(Vector512.Exp(x.value.AsSingle()).As<float, T>())
-        : new(Vector512.Exp(x.value.AsDouble()).As<double, T>());
+    public static Simd512<T> Exp(Simd512<T> x) => VectorMath.Exp<Simd512<T>, T>(x);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd512<T> ExpM1(Simd512<T> x) => VectorMath.ExpM1<Simd512<T>, T>(x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -72,11 +72,14 @@ internal readonly unsafe struct Simd512<T>(Vector512<T> value) : ISimd<Simd512<T
         ? new(Vector512.Log(x.value.AsSingle()).As<float, T>())
         : new(Vector512.Log(x.value.AsDouble()).As<double, T>());
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd512<T> Log1P(Simd512<T> x) => VectorMath.Log1P<Simd512<T>, T>(x);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd512<T> Tanh(Simd512<T> x) => VectorMath.Tanh<Simd512<T>, T>(x);
 
-    public static Simd512<T> Erf(Simd512<T> x) => VectorMath.Erf<Simd512<T>, T>(x);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512<T> Erf(Simd512<T> x) => ErrorFunction.Erf<Simd512<T>, T>(x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd512<T> Load(DeviceBuffer<T> buffer, nint index)
@@ -129,34 +132,48 @@ internal readonly unsafe struct Simd512<T>(Vector512<T> value) : ISimd<Simd512<T
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd512<T> MaxAcross(Simd512<T> value)
     {
-        T largest = value.value[0];
-        for (int lane = 1; lane < Width; lane++)
-        {
-            largest = T.Max(largest, value.value[lane]);
-        }
-        return Splat(largest);
+        Vector256<T> half = Vector256.Max(value.value.GetLower(), value.value.GetUpper());
+        return Splat(Simd256<T>.Largest(half));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512<T> Round(Simd512<T> x) => typeof(T) == typeof(float)
+        ? new(Vector512.Round(x.value.AsSingle()).As<float, T>())
+        : new(Vector512.Round(x.value.AsDouble()).As<double, T>());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512<T> ScaleByPowerOfTwo(Simd512<T> x, Simd512<T> n) => typeof(T) == typeof(float)
+        ? new(Avx512F.Scale(x.value.AsSingle(), n.value.AsSingle()).As<float, T>())
+        : new(Avx512F.Scale(x.value.AsDouble(), n.value.AsDouble()).As<double, T>());
+
+    /// <summary>All bits set in the first <paramref name="count"/> lanes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<T> FirstLanes(int count) => typeof(T) == typeof(float)
+        ? Vector512.LessThan(Vector512<int>.Indices, Vector512.Create(count)).As<int, T>()
+        : Vector512.LessThan(Vector512<long>.Indices, Vector512.Create((long)count)).As<long, T>();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Simd512<T> LoadFirst(DeviceBuffer<T> buffer, nint index, int count, Simd512<T> fill)
     {
         Bounds.Check(buffer, index, count);
-        T* lanes = stackalloc T[Width];
-        fill.value.Store(lanes);
-        for (int lane = 0; lane < count; lane++)
-        {
-            lanes[lane] = ((T*)buffer.Address)[index + lane];
-        }
-        return new(Vector512.Load(lanes));
+        T* from = (T*)buffer.Address + index;
+        return typeof(T) == typeof(float)
+            ? new(Avx512F.MaskLoad((float*)from, FirstLanes(count).AsSingle(), fill.value.AsSingle()).As<float, T>())
+            : new(Avx512F.MaskLoad((double*)from, FirstLanes(count).AsDouble(), fill.value.AsDouble()).As<double, T>());
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void StoreFirst(Simd512<T> value, DeviceBuffer<T> buffer, nint index, int count)
     {
         Bounds.Check(buffer, index, count);
-        T* lanes = stackalloc T[Width];
-        value.value.Store(lanes);
-        for (int lane = 0; lane < count; lane++)
+        T* to = (T*)buffer.Address + index;
+        if (typeof(T) == typeof(float))
         {
-            ((T*)buffer.Address)[index + lane] = lanes[lane];
+            Avx512F.MaskStore((float*)to, FirstLanes(count).AsSingle(), value.value.AsSingle());
+        }
+        else
+        {
+            Avx512F.MaskStore((double*)to, FirstLanes(count).AsDouble(), value.value.AsDouble());
         }
     }
 }
