@@ -2,7 +2,7 @@ using System.Numerics;
 
 namespace MiniGrad;
 
-/// <summary>A named array of numbers in the machine's memory: an input of <see cref="Jvp"/> or <see cref="Hvp"/>.</summary>
+/// <summary>A named array of numbers in the machine's memory: an input of <see cref="GradCheck"/>, <see cref="Jvp"/> or <see cref="Hvp"/>.</summary>
 /// <typeparam name="T">The element type.</typeparam>
 public sealed class HostTensor<T>
     where T : unmanaged, IFloatingPointIeee754<T>
