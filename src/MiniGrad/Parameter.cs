@@ -8,7 +8,7 @@ public sealed class Parameter<T> : IDisposable
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     private readonly DeviceBlock valueBlock, gradientBlock;
-    private readonly DeviceBuffer<T> gradient;
+    private readonly DeviceBuffer<T> value, gradient;
     private bool disposed;
 
     /// <summary>A parameter of zeros.</summary>
@@ -20,13 +20,13 @@ public sealed class Parameter<T> : IDisposable
         ArgumentNullException.ThrowIfNull(backend);
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
         Backend = backend;
-        Name = name;
+        Name = Path = name;
         Shape = shape;
         valueBlock = backend.Pool.Rent((long)shape.ElementCount * sizeof(T));
         gradientBlock = backend.Pool.Rent((long)shape.ElementCount * sizeof(T));
-        Value = valueBlock.View<T>(shape.ElementCount);
+        value = valueBlock.View<T>(shape.ElementCount);
         gradient = gradientBlock.View<T>(shape.ElementCount);
-        backend.Fill(Value, T.Zero);
+        backend.Fill(value, T.Zero);
     }
 
     /// <summary>Where the parameter lives.</summary>
@@ -35,11 +35,15 @@ public sealed class Parameter<T> : IDisposable
     /// <summary>The name within its module.</summary>
     public string Name { get; }
 
+    /// <summary>The name within the outermost module, such as <c>hidden0.linear.weight</c>.</summary>
+    public string Path { get; internal set; }
+
     /// <summary>The extents of the value and of the gradient.</summary>
     public Shape Shape { get; }
 
     /// <summary>The value, row-major. Training updates it in place.</summary>
-    public DeviceBuffer<T> Value { get; }
+    /// <exception cref="ObjectDisposedException">The parameter is disposed.</exception>
+    public DeviceBuffer<T> Value => disposed ? throw Disposed() : value;
 
     /// <summary>Whether a backward pass has written the gradient since the last <see cref="ZeroGradient"/>.</summary>
     public bool HasGradient { get; private set; }
@@ -49,6 +53,10 @@ public sealed class Parameter<T> : IDisposable
     {
         get
         {
+            if (disposed)
+            {
+                throw Disposed();
+            }
             if (!HasGradient)
             {
                 Backend.Fill(gradient, T.Zero);
@@ -91,13 +99,19 @@ public sealed class Parameter<T> : IDisposable
         }
     }
 
-    /// <summary>The name and the shape.</summary>
-    public override string ToString() => $"{Name} {Shape}";
+    /// <summary>The path and the shape.</summary>
+    public override string ToString() => $"{Path} {Shape}";
 
     internal GradientSink<T> TakeSink()
     {
+        if (disposed)
+        {
+            throw Disposed();
+        }
         GradientSink<T> sink = new(gradient, HasGradient);
         HasGradient = true;
         return sink;
     }
+
+    private ObjectDisposedException Disposed() => new(ToString(), "The parameter is disposed, with its module perhaps: keep the module as long as it is used.");
 }

@@ -39,6 +39,11 @@ internal sealed class TensorTable<T>
     {
         if (!watched.TryGetValue(parameter, out Tensor<T> leaf))
         {
+            if (parameter.Backend != tape.Backend)
+            {
+                throw new InvalidOperationException(
+                    $"Watch: the parameter {parameter} lives on another backend ({parameter.Backend.Name}) than the tape ({tape.Backend.Name}): make both with one.");
+            }
             leaf = Add(tape, parameter.Shape, new TapeEntry<T> { Value = parameter.Value, Parameter = parameter });
             watched.Add(parameter, leaf);
         }

@@ -18,21 +18,37 @@ public enum Phase
 public abstract class Module<T> : IDisposable
     where T : unmanaged, IFloatingPointIeee754<T>
 {
-    private readonly List<NamedParameter<T>> parameters = [];
-    private readonly List<NamedParameter<T>> state = [];
+    private readonly List<NamedParameter<T>> namedParameters = [];
+    private readonly List<NamedParameter<T>> namedState = [];
+    private readonly List<Parameter<T>> parameters = [];
     private readonly List<IDisposable> owned = [];
+    private readonly HashSet<string> names = [];
+    private bool isPart;
 
     /// <summary>What training changes, own and children's, in the order they were added.</summary>
-    public IReadOnlyList<Parameter<T>> Parameters => [.. parameters.Select(named => named.Parameter)];
+    public IReadOnlyList<Parameter<T>> Parameters => parameters;
 
     /// <summary>What training changes, with paths.</summary>
-    public IReadOnlyList<NamedParameter<T>> NamedParameters => parameters;
+    public IReadOnlyList<NamedParameter<T>> NamedParameters => namedParameters;
 
     /// <summary>What is kept beside the parameters and no optimizer touches, such as running statistics, with paths.</summary>
-    public IReadOnlyList<NamedParameter<T>> NamedState => state;
+    public IReadOnlyList<NamedParameter<T>> NamedState => namedState;
 
     /// <summary>The number of trained numbers.</summary>
-    public int ParameterCount => parameters.Sum(named => named.Parameter.Shape.ElementCount);
+    public int ParameterCount => parameters.Sum(parameter => parameter.Shape.ElementCount);
+
+    /// <summary>Copies all values, of parameters and state, from a module of the same structure; gradients are left alone.</summary>
+    /// <exception cref="ArgumentException">The paths or shapes of the two modules differ.</exception>
+    public void CopyFrom(Module<T> other)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        RequireAlike(namedParameters, other.namedParameters);
+        RequireAlike(namedState, other.namedState);
+        foreach ((NamedParameter<T> to, NamedParameter<T> from) in namedParameters.Concat(namedState).Zip(other.namedParameters.Concat(other.namedState)))
+        {
+            to.Parameter.Set(from.Parameter.ToArray());
+        }
+    }
 
     /// <summary>Returns the memory of all parameters and state to the backend's pool.</summary>
     public void Dispose()
@@ -46,29 +62,69 @@ public abstract class Module<T> : IDisposable
     }
 
     /// <summary>Adds a trained parameter, which this module then owns.</summary>
+    /// <exception cref="InvalidOperationException">The name is taken, or this module is already part of another.</exception>
     protected Parameter<T> Add(Parameter<T> parameter)
     {
-        parameters.Add(new(parameter.Name, parameter));
-        owned.Add(parameter);
+        Own(parameter.Name, parameter);
+        parameters.Add(parameter);
+        namedParameters.Add(new(parameter.Name, parameter));
         return parameter;
     }
 
     /// <summary>Adds a value that is kept but not trained, which this module then owns.</summary>
+    /// <exception cref="InvalidOperationException">The name is taken, or this module is already part of another.</exception>
     protected Parameter<T> AddState(Parameter<T> value)
     {
-        state.Add(new(value.Name, value));
-        owned.Add(value);
+        Own(value.Name, value);
+        namedState.Add(new(value.Name, value));
         return value;
     }
 
-    /// <summary>Adds a child under a name; its parameters become this module's.</summary>
+    /// <summary>Adds a child, complete with its parameters, under a name; its parameters become this module's.</summary>
+    /// <exception cref="InvalidOperationException">The name is taken, or the child or this module is already part of another.</exception>
     protected TModule Add<TModule>(string name, TModule child)
         where TModule : Module<T>
     {
-        parameters.AddRange(child.NamedParameters.Select(named => named with { Path = $"{name}.{named.Path}" }));
-        state.AddRange(child.NamedState.Select(named => named with { Path = $"{name}.{named.Path}" }));
-        owned.Add(child);
+        if (child.isPart)
+        {
+            throw new InvalidOperationException($"The module to be added as '{name}' is already part of another: make one for each place.");
+        }
+        Own(name, child);
+        child.isPart = true;
+        foreach ((string path, Parameter<T> parameter) in child.namedParameters.Concat(child.namedState))
+        {
+            parameter.Path = $"{name}.{path}";
+        }
+        parameters.AddRange(child.parameters);
+        namedParameters.AddRange(child.namedParameters.Select(named => named with { Path = named.Parameter.Path }));
+        namedState.AddRange(child.namedState.Select(named => named with { Path = named.Parameter.Path }));
         return child;
+    }
+
+    // A parent has the list of its child's parameters, so the child must be complete before it is added.
+    private void Own(string name, IDisposable item)
+    {
+        if (isPart)
+        {
+            throw new InvalidOperationException($"'{name}' is added to a module that is already part of another: add it before.");
+        }
+        if (name.Contains('.', StringComparison.Ordinal) || !names.Add(name))
+        {
+            throw new InvalidOperationException($"The name '{name}' is taken in this module, or has a dot: paths must be unique.");
+        }
+        owned.Add(item);
+    }
+
+    private static void RequireAlike(List<NamedParameter<T>> to, List<NamedParameter<T>> from)
+    {
+        for (int i = 0; i < Math.Max(to.Count, from.Count); i++)
+        {
+            string here = i < to.Count ? to[i].ToString() : "missing", there = i < from.Count ? from[i].ToString() : "missing";
+            if (here != there)
+            {
+                throw new ArgumentException($"CopyFrom: number {i} is {here} here and {there} there: build both modules alike.");
+            }
+        }
     }
 }
 
@@ -76,4 +132,8 @@ public abstract class Module<T> : IDisposable
 /// <param name="Path">Names from the outermost module in, joined by dots.</param>
 /// <param name="Parameter">The parameter.</param>
 public readonly record struct NamedParameter<T>(string Path, Parameter<T> Parameter)
-    where T : unmanaged, IFloatingPointIeee754<T>;
+    where T : unmanaged, IFloatingPointIeee754<T>
+{
+    /// <summary>The path and the shape.</summary>
+    public override string ToString() => $"{Path} {Parameter.Shape}";
+}
