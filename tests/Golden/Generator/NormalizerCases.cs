@@ -28,7 +28,8 @@ internal static class NormalizerCases
                 $"group norm of {rows}x{d} in {groups}", "group norm", [new("x", [rows, d]), new("gain", [d], 0.5, 1.5), new("bias", [d])],
                 x => group_norm(x[0], groups, x[1], x[2]), [("groups", [groups]), ("epsilon", [1e-5])]);
         }
-        foreach ((int rows, int d) in new[] { (4, 5), (7, 19), (2, 3) })
+        // Not two rows: their normalized values are 1 and -1 whatever they are, but for epsilon, so that dx is what rounding leaves of a difference.
+        foreach ((int rows, int d) in new[] { (4, 5), (7, 19), (3, 3) })
         {
             Input[] inputs = [new("x", [rows, d]), new("gain", [d], 0.5, 1.5), new("bias", [d])];
             Input[] state = [new("runningMean", [d]), new("runningVariance", [d], 0.5, 2)];

@@ -10,6 +10,7 @@ torch.set_num_threads(1);
 Write("elementwise", ElementwiseCases.Add);
 Write("reductions", ReductionCases.Add);
 Write("matrix", MatrixCases.Add);
+Write("softmax", SoftmaxCases.Add);
 Write("losses", LossCases.Add);
 Write("normalizers", NormalizerCases.Add);
 Write("training", TrainingCases.Add);

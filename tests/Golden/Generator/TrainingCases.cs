@@ -44,7 +44,7 @@ internal static class TrainingCases
             Train(scheme, "rmsprop", p => optim.RMSProp(p, 0.01), ("learningRate", 0.01));
             Train(
                 scheme, "rmsprop", p => optim.RMSProp(p, 0.01, 0.9, 1e-6, 0.1, 0.5),
-                ("learningRate", 0.01), ("decay", 0.9), ("epsilon", 1e-6), ("weightDecay", 0.1), ("momentum", 0.5));
+                ("learningRate", 0.01), ("alpha", 0.9), ("epsilon", 1e-6), ("weightDecay", 0.1), ("momentum", 0.5));
         }
 
         void Train(string scheme, string optimizer, Func<Parameter[], optim.Optimizer> create, params (string Name, double Value)[] settings)

@@ -40,6 +40,9 @@ public sealed record GoldenCase
     /// <summary>The first number of an argument.</summary>
     public double Argument(string name) => Arguments[name][0];
 
+    /// <summary>Whether a switch is on; it is off if it was not recorded.</summary>
+    public bool IsSet(string name) => Arguments.TryGetValue(name, out double[]? value) && value[0] != 0;
+
     /// <summary>The input of this name.</summary>
     public GoldenTensor Input(string name) => Inputs.Single(tensor => tensor.Name == name);
 

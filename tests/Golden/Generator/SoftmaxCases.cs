@@ -1,0 +1,23 @@
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn.functional;
+
+namespace MiniGrad.GoldenGenerator;
+
+/// <summary>Softmax and its logarithm along an axis.</summary>
+internal static class SoftmaxCases
+{
+    /// <summary>Records all of them.</summary>
+    public static void Add(Recorder recorder)
+    {
+        foreach (int axis in new[] { 0, 1, 2 })
+        {
+            Along("softmax", x => softmax(x, axis), axis, 2, "ordinary");
+            Along("log softmax", x => log_softmax(x, axis), axis, 2, "ordinary");
+        }
+        Along("softmax", x => softmax(x, 2), 2, 1e4, "huge");
+        Along("log softmax", x => log_softmax(x, 2), 2, 1e4, "huge");
+
+        void Along(string op, Func<Tensor, Tensor> forward, int axis, double bound, string inputs) => recorder.Record(
+            $"{op} along {axis}, {inputs} inputs", op, [new("x", [3, 4, 5], -bound, bound)], x => forward(x[0]), [("axis", [axis])]);
+    }
+}
