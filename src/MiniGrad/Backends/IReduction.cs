@@ -12,6 +12,10 @@ public interface IReduction<T>
     /// <summary>The combination of two partial results.</summary>
     V Combine<V>(V a, V b)
         where V : struct, IReal<V, T>;
+
+    /// <summary>The combination of all lanes, in every lane.</summary>
+    V Across<V>(V lanes)
+        where V : struct, ISimd<V, T>;
 }
 
 /// <summary>Adds.</summary>
@@ -24,6 +28,10 @@ public readonly struct SumReduction<T> : IReduction<T>
     /// <inheritdoc/>
     public V Combine<V>(V a, V b)
         where V : struct, IReal<V, T> => a + b;
+
+    /// <inheritdoc/>
+    public V Across<V>(V lanes)
+        where V : struct, ISimd<V, T> => V.Sum(lanes);
 }
 
 /// <summary>Takes the largest; NaN if there is one.</summary>
@@ -36,6 +44,10 @@ public readonly struct MaxReduction<T> : IReduction<T>
     /// <inheritdoc/>
     public V Combine<V>(V a, V b)
         where V : struct, IReal<V, T> => V.Max(a, b);
+
+    /// <inheritdoc/>
+    public V Across<V>(V lanes)
+        where V : struct, ISimd<V, T> => V.MaxAcross(lanes);
 }
 
 /// <summary>The arguments of <see cref="IBackend{T}.Reduce"/>: the middle axis of x, seen as [Outer, Length, Inner], is combined away.</summary>

@@ -40,6 +40,9 @@ internal readonly struct ReducedShape
     /// <summary>Reduced axes are left out.</summary>
     public Shape Squeezed { get; }
 
+    /// <summary>The shape of the result.</summary>
+    public Shape Result(bool keepDims) => keepDims ? Kept : Squeezed;
+
     /// <summary>How many elements make one of the result.</summary>
     public int Count { get; }
 }

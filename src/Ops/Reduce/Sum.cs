@@ -3,7 +3,7 @@ using MiniGrad.Backends;
 
 namespace MiniGrad.Ops;
 
-/// <summary>y = the sum of x over some axes. Every summand contributes with factor 1, so dx repeats dy along those axes.</summary>
+/// <summary>y = the sum of x over some axes. Every summand contributes with factor 1, so dx repeats dy along those axes. Nothing is saved.</summary>
 public static class SumExtensions
 {
     extension<T>(Tensor<T> x)
@@ -14,29 +14,38 @@ public static class SumExtensions
         /// <returns>A tensor without the summed axes.</returns>
         /// <exception cref="ArgumentException">There is no such axis, or one is named twice.</exception>
         [GradCheck("3x5")]
-        public Tensor<T> Sum(params ReadOnlySpan<int> axes) => x.ReduceSum(axes, T.One);
+        public Tensor<T> Sum(params ReadOnlySpan<int> axes) => x.Sum(axes, keepDims: false);
+
+        /// <inheritdoc cref="Sum{T}(Tensor{T}, ReadOnlySpan{int})"/>
+        /// <param name="axes">The axes to sum over.</param>
+        /// <param name="keepDims">Whether summed axes stay, with extent 1, so that the result broadcasts against x.</param>
+        /// <returns>A tensor without the summed axes, or with them as extents of 1.</returns>
+        public Tensor<T> Sum(ReadOnlySpan<int> axes, bool keepDims) => x.ScaledSum(new ReducedShape("Sum", x.Shape, axes), keepDims, T.One);
+
+        internal Tensor<T> ScaledSum(ReducedShape reduced, bool keepDims, T scale)
+        {
+            Tape<T> tape = x.Tape;
+            Tensor<T> y = tape.NewResult(reduced.Result(keepDims), x.NeedsGradient);
+            tape.Backend.ReduceTo(x.Value, x.Shape, y.Value, reduced.Kept, default(SumReduction<T>), scale, accumulate: false);
+            if (y.NeedsGradient)
+            {
+                SumNode<T> node = tape.Record<SumNode<T>>(y, x);
+                (node.Kept, node.Scale) = (reduced.Kept, scale);
+            }
+            return y;
+        }
     }
 
     [GradCheck("2x3x4x5")]
     private static Tensor<T> SumOverInnerAndOuter<T>(Tensor<T> x)
         where T : unmanaged, IFloatingPointIeee754<T> => x.Sum(0, 2);
 
-    internal static Tensor<T> ReduceSum<T>(this Tensor<T> x, ReadOnlySpan<int> axes, T scale)
-        where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        ReducedShape reduced = new("Sum", x.Shape, axes);
-        Tape<T> tape = Operands.TapeOf("Sum", x);
-        Tensor<T> y = tape.NewResult(reduced.Squeezed, x.NeedsGradient);
-        tape.Backend.ReduceTo(x.Value, x.Shape, y.Value, reduced.Kept, default(SumReduction<T>), scale, accumulate: false);
-        if (y.NeedsGradient)
-        {
-            SumNode<T> node = tape.Record<SumNode<T>>(y, x);
-            (node.Kept, node.Scale) = (reduced.Kept, scale);
-        }
-        return y;
-    }
+    [GradCheck("3x5")]
+    private static Tensor<T> SumKeepsDims<T>(Tensor<T> x)
+        where T : unmanaged, IFloatingPointIeee754<T> => x * x.Sum([-1], keepDims: true);
 }
 
+/// <summary>y = scale sum(x): dx = scale dy, repeated.</summary>
 internal sealed class SumNode<T> : TapeNode<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
