@@ -23,6 +23,10 @@ internal static class LossCases
                 $"cross-entropy, smoothing {smoothing}, 41 classes", "cross-entropy", [new("logits", [9, 41], -3, 3)],
                 x => cross_entropy(x[0], Labels(wide), label_smoothing: smoothing), [("smoothing", [smoothing])], wide);
         }
+        double masked = double.NegativeInfinity;
+        recorder.Record(
+            "cross-entropy, masked logits", "cross-entropy", [Input.Of("logits", [2, 4], 1, masked, 2, 0.5, masked, masked, -1, masked)],
+            x => cross_entropy(x[0], Labels([3, 2])), [("smoothing", [0])], [3, 2]);
         foreach ((string range, double bound) in new[] { ("ordinary", 3.0), ("large", 30), ("huge", 1e4) })
         {
             recorder.Record(

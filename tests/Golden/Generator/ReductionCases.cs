@@ -31,6 +31,10 @@ internal static class ReductionCases
         recorder.Record("logsumexp of huge inputs", "logsumexp", [new("x", [4, 7], -1e4, 1e4)], x => x[0].logsumexp(1), [("axes", [1])]);
         recorder.Record(
             "logsumexp of equal huge inputs", "logsumexp", [Input.Of("x", [2, 3], 1e4, 1e4, 1e4, -1e4, -1e4, -1e4)], x => x[0].logsumexp(1), [("axes", [1])]);
+        double masked = double.NegativeInfinity;
+        recorder.Record(
+            "logsumexp, masked", "logsumexp", [Input.Of("x", [3, 3], 1, masked, 2, masked, masked, -1, masked, masked, masked)],
+            x => x[0].logsumexp(1), [("axes", [1])]);
         recorder.Record("max of ties", "max", [Input.Of("x", [2, 4], 1, 3, 3, 2, 5, 5, 5, 5)], x => x[0].amax([1]), [("axes", [1])]);
         // Deviations are a hundredth of the mean: a variance from sums of squares loses four digits here.
         recorder.Record(

@@ -17,6 +17,11 @@ internal static class SoftmaxCases
         Along("softmax", x => softmax(x, 2), 2, 1e4, "huge");
         Along("log softmax", x => log_softmax(x, 2), 2, 1e4, "huge");
 
+        double masked = double.NegativeInfinity;
+        Input mask = Input.Of("x", [2, 4], 1, masked, 2, 0.5, masked, masked, -1, masked);
+        recorder.Record("softmax, masked", "softmax", [mask], x => softmax(x[0], 1), [("axis", [1])]);
+        recorder.Record("log softmax, masked", "log softmax", [mask], x => log_softmax(x[0], 1), [("axis", [1])]);
+
         void Along(string op, Func<Tensor, Tensor> forward, int axis, double bound, string inputs) => recorder.Record(
             $"{op} along {axis}, {inputs} inputs", op, [new("x", [3, 4, 5], -bound, bound)], x => forward(x[0]), [("axis", [axis])]);
     }

@@ -40,6 +40,10 @@ public sealed record GoldenCase
     /// <summary>The first number of an argument.</summary>
     public double Argument(string name) => Arguments[name][0];
 
+    /// <summary>The axes of a reduction.</summary>
+    [JsonIgnore]
+    public int[] Axes => [.. Arguments["axes"].Select(axis => (int)axis)];
+
     /// <summary>Whether a switch is on; it is off if it was not recorded.</summary>
     public bool IsSet(string name) => Arguments.TryGetValue(name, out double[]? value) && value[0] != 0;
 
