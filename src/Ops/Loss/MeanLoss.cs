@@ -14,6 +14,6 @@ internal static class MeanLoss
         where TOp : unmanaged, IBinaryOp<T>
     {
         Operands.RequireShape(op, "target", target, prediction.Shape);
-        return prediction.Zip(target, formula).ReduceSum([], T.One / T.CreateChecked(prediction.Shape.ElementCount));
+        return prediction.Zip(target, formula).Mean();
     }
 }
