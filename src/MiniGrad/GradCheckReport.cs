@@ -43,7 +43,7 @@ public sealed record GradCheckEntry
     /// <summary>The error allowed.</summary>
     public required double Allowed { get; init; }
 
-    /// <summary>The error in units in the last place of the element type.</summary>
+    /// <summary>The error in units in the last place of the expected number, as one of the element type.</summary>
     public required double Ulps { get; init; }
 
     /// <summary>The smallest step in the difference; 0 where none was taken.</summary>

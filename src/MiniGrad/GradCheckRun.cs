@@ -103,8 +103,8 @@ internal sealed class GradCheckRun<T>
         }
         double unit = Math.Pow(2, Math.Ceiling(Math.Log2(Math.Max(1, Math.Abs(x)))));
         FiniteDifference difference = Differentiate(Move, unit);
-        GradCheckEntry entry = Compare(leaf, GradCheckKind.Element, k, difference, double.CreateChecked(gradient[k]));
-        report.Add(OnKink(entry, Move, unit, size));
+        GradCheckEntry entry = Compare(leaf, GradCheckKind.Element, k, difference.Value[0], difference.Step[0], double.CreateChecked(gradient[k]));
+        report.Add(Disagree(entry.Step, size, out _, out _) ? NearKink(leaf, entry, Move, unit, size) : entry);
         leaf.Parameter.Set(leaf.Values);
     }
 
@@ -146,7 +146,8 @@ internal sealed class GradCheckRun<T>
         {
             got += double.CreateChecked(gradient[k]) * double.CreateChecked(direction[k]);
         }
-        GradCheckEntry entry = Compare(leaf, GradCheckKind.Projection, -1, Differentiate(Move, 1), got);
+        FiniteDifference difference = Differentiate(Move, 1);
+        GradCheckEntry entry = Compare(leaf, GradCheckKind.Projection, -1, difference.Value[0], difference.Step[0], got);
         leaf.Parameter.Set(leaf.Values);
         return entry;
     }
@@ -166,39 +167,36 @@ internal sealed class GradCheckRun<T>
         return subject.Difference(above, below) / (up - down);
     }
 
-    private GradCheckEntry Compare(GradCheckSubject<T>.Leaf leaf, GradCheckKind kind, int index, FiniteDifference difference, double got)
+    private GradCheckEntry Compare(GradCheckSubject<T>.Leaf leaf, GradCheckKind kind, int index, double expected, double step, double got) => new()
     {
-        double expected = difference.Value[0];
-        return new GradCheckEntry
-        {
-            Name = leaf.Name,
-            Shape = leaf.Parameter.Shape,
-            Kind = kind,
-            Index = index,
-            Expected = expected,
-            Got = got,
-            Allowed = precision.Allowed(expected, got, scale, difference.Step[0]),
-            Ulps = UnitsInLastPlace.Between<T>(expected, got),
-            Step = difference.Step[0],
-        };
-    }
+        Name = leaf.Name,
+        Shape = leaf.Parameter.Shape,
+        Kind = kind,
+        Index = index,
+        Expected = expected,
+        Got = got,
+        Allowed = precision.Allowed(expected, got, scale, step),
+        Ulps = UnitsInLastPlace.Between<T>(got, expected),
+        Step = step,
+    };
 
     /// <summary>
-    /// Marks an entry whose one-sided derivatives differ. They are extrapolated once, 2 S(h/2) - S(h), from the last two steps; a suspicion is confirmed close to
-    /// the point, so that a kink nearby does not count.
+    /// Looks again, close to a point around which the one-sided derivatives differ. If they still do, it sits on a kink; if not, the kink is nearby, and the difference
+    /// that stays clear of it counts.
     /// </summary>
-    private GradCheckEntry OnKink(GradCheckEntry entry, Func<double, double> move, double unit, double size)
+    private GradCheckEntry NearKink(GradCheckSubject<T>.Leaf leaf, GradCheckEntry entry, Func<double, double> move, double unit, double size)
     {
-        if (!Disagree(entry.Step, size, out _, out _))
-        {
-            return entry;
-        }
         double step = precision.OneSidedStep * unit;
         Quotient(move, step);
-        Quotient(move, step / 2);
-        return Disagree(step, size, out double left, out double right) ? entry with { IsKink = true, Left = left, Right = right } : entry;
+        double clear = Quotient(move, step / 2);
+        if (Disagree(step, size, out double left, out double right))
+        {
+            return entry with { IsKink = true, Left = left, Right = right };
+        }
+        return entry.Failed ? Compare(leaf, entry.Kind, entry.Index, clear, step / 2, entry.Got) : entry;
     }
 
+    /// <summary>Whether left and right derivative differ, each extrapolated once, 2 S(h/2) - S(h), from the last two steps.</summary>
     private bool Disagree(double step, double size, out double left, out double right)
     {
         left = (2 * slopes.Left) - widerSlopes.Left;

@@ -46,7 +46,7 @@ internal sealed class GradCheckSecondOrder<T>(
             Expected = reverse,
             Got = jvp,
             Allowed = precision.Absolute + (precision.Relative * terms),
-            Ulps = UnitsInLastPlace.Between<T>(reverse, jvp),
+            Ulps = UnitsInLastPlace.Between<T>(jvp, reverse),
         });
     }
 
@@ -82,7 +82,7 @@ internal sealed class GradCheckSecondOrder<T>(
                     Expected = expected,
                     Got = got,
                     Allowed = precision.Allowed(expected, got, size, difference.Step[at]),
-                    Ulps = UnitsInLastPlace.Between<T>(expected, got),
+                    Ulps = UnitsInLastPlace.Between<T>(got, expected),
                     Step = difference.Step[at],
                 });
             }

@@ -94,6 +94,17 @@ public sealed class GradCheckTests : IDisposable
     }
 
     [Fact]
+    public void A_kink_near_an_input_does_not_spoil_its_difference_in_float()
+    {
+        using IBackend<float> floats = CpuBackend.Create<float>(1);
+        HostTensor<float> x = new("x", new Shape(4), [0.5f, 1e-3f, -1e-3f, 3e-3f]);
+        GradCheckReport report = GradCheck.Function(
+            floats, t => HostOp.Apply(t[0].Shape, v => [.. v[0].Select(Math.Abs)], (v, dy) => [[.. dy.Zip(v[0], (d, value) => d * Math.Sign(value))]], t), [x]);
+        report.ThrowIfFailed();
+        Assert.Equal(0, report.KinkCount);
+    }
+
+    [Fact]
     public void A_smooth_minimum_is_no_kink()
     {
         HostTensor<double> x = new("x", new Shape(3), [0, 0, 1e-9]);
