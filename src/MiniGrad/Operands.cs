@@ -5,7 +5,9 @@ namespace MiniGrad;
 /// <summary>Checks that ops make of their operands.</summary>
 public static class Operands
 {
-    /// <summary>The tape that all operands are on. Every op calls this first, so that a bad operand is reported under the op's name.</summary>
+    /// <summary>
+    /// The tape that all operands are on. Every op calls this first, so that a bad operand is reported under the op's name.
+    /// </summary>
     /// <exception cref="InvalidOperationException">An operand is stale or <c>default</c>, or they are on different tapes.</exception>
     public static Tape<T> TapeOf<T>(string op, params ReadOnlySpan<Tensor<T>> operands)
         where T : unmanaged, IFloatingPointIeee754<T>
@@ -32,6 +34,16 @@ public static class Operands
         if (tensor.Shape != required)
         {
             throw new ArgumentException($"{op}: {operand} has shape {tensor.Shape}, but must have {required}.");
+        }
+    }
+
+    /// <summary>Throws unless host data has as many elements as a shape.</summary>
+    /// <exception cref="ArgumentException">It has more or fewer.</exception>
+    internal static void RequireCount(string op, int count, Shape shape)
+    {
+        if (count != shape.ElementCount)
+        {
+            throw new ArgumentException($"{op}: the host has {count} elements, but shape {shape} has {shape.ElementCount}: they must be as many.");
         }
     }
 }

@@ -3,7 +3,9 @@ using MiniGrad.Backends;
 
 namespace MiniGrad;
 
-/// <summary>A value that training changes, with its gradient. It outlives the steps of a tape, which reads it through <see cref="Tape{T}.Watch"/>.</summary>
+/// <summary>
+/// A value that training changes, with its gradient. It outlives the steps of a tape, which reads it through <see cref="Tape{T}.Watch"/>.
+/// </summary>
 public sealed class Parameter<T> : IDisposable
     where T : unmanaged, IFloatingPointIeee754<T>
 {
@@ -43,7 +45,14 @@ public sealed class Parameter<T> : IDisposable
 
     /// <summary>The value, row-major. Training updates it in place.</summary>
     /// <exception cref="ObjectDisposedException">The parameter is disposed.</exception>
-    public DeviceBuffer<T> Value => disposed ? throw Disposed() : value;
+    public DeviceBuffer<T> Value
+    {
+        get
+        {
+            ThrowIfDisposed();
+            return value;
+        }
+    }
 
     /// <summary>Whether a backward pass has written the gradient since the last <see cref="ZeroGradient"/>.</summary>
     public bool HasGradient { get; private set; }
@@ -53,10 +62,7 @@ public sealed class Parameter<T> : IDisposable
     {
         get
         {
-            if (disposed)
-            {
-                throw Disposed();
-            }
+            ThrowIfDisposed();
             if (!HasGradient)
             {
                 Backend.Fill(gradient, T.Zero);
@@ -67,7 +73,11 @@ public sealed class Parameter<T> : IDisposable
 
     /// <summary>Sets the value from host data, row-major.</summary>
     /// <exception cref="ArgumentException"><paramref name="host"/> has another number of elements.</exception>
-    public void Set(ReadOnlySpan<T> host) => Backend.Upload(host, Value);
+    public void Set(ReadOnlySpan<T> host)
+    {
+        Operands.RequireCount("Set", host.Length, Shape);
+        Backend.Upload(host, Value);
+    }
 
     /// <summary>Copies the value to a new array, row-major.</summary>
     public T[] ToArray()
@@ -104,14 +114,18 @@ public sealed class Parameter<T> : IDisposable
 
     internal GradientSink<T> TakeSink()
     {
-        if (disposed)
-        {
-            throw Disposed();
-        }
+        ThrowIfDisposed();
         GradientSink<T> sink = new(gradient, HasGradient);
         HasGradient = true;
         return sink;
     }
 
-    private ObjectDisposedException Disposed() => new(ToString(), "The parameter is disposed, with its module perhaps: keep the module as long as it is used.");
+    private void ThrowIfDisposed()
+    {
+        if (disposed)
+        {
+            throw new ObjectDisposedException(ToString(), "The parameter is disposed, perhaps with its module: keep the module as long as it is used.");
+        }
+        Backend.Pool.ThrowIfDisposed();
+    }
 }

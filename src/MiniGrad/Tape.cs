@@ -8,13 +8,17 @@ namespace MiniGrad;
 /// Records the ops of a computation as they run, then walks them backwards to get gradients (reverse-mode automatic differentiation).
 /// </summary>
 /// <remarks>
-/// <para>A computation y = f_n(... f_1(x)) runs forward once; each op leaves a <see cref="TapeNode{T}"/> that knows its inputs, its output
-/// and its vector-Jacobian product. The chain rule then is one reversed loop (<see cref="Backward(Tensor{T})"/>): a node reads the gradient of
-/// its output and writes, or adds to, the gradients of its inputs. Nodes stand in the order they ran, so no sort is needed: when a node's turn
-/// comes, every op that used its output has already contributed.</para>
-/// <para>One training step: make inputs (<see cref="Constant"/>), run the model, <see cref="Backward(Tensor{T})"/>, update the parameters,
-/// <see cref="Reset"/>. Reset gives all memory back to the pool, so that the next step allocates nothing.</para>
-/// <para>A tape belongs to one thread at a time.</para>
+/// <para>Take L = sum(tanh(x W)). Running it leaves three nodes: MatMul made u from x and W, Tanh made y from u, Sum made L from y. The chain
+/// rule says how much L changes with each of them, from the last to the first: dL/dL = 1; Sum turns it into dL/dy = 1 everywhere, Tanh that
+/// into dL/du = (1 - y^2) dL/dy, and MatMul that into dL/dW = x^T dL/du and dL/dx = dL/du W^T.</para>
+/// <para>No node needs to know the others: given the gradient of its output (a cotangent), it multiplies by the Jacobian of its own op, which
+/// yields the gradients of its inputs. This is the op's vector-Jacobian product, <see cref="TapeNode{T}.Backward"/>; the whole chain rule is
+/// the reversed loop in <see cref="Backward(Tensor{T}, ReadOnlySpan{T})"/>. A tensor that several ops read gets the sum of what they send:
+/// the first to write its gradient assigns, later ones add. Nodes stand in the order they ran, so when a node's turn comes, every op that read
+/// its output has already contributed, and nothing needs sorting.</para>
+/// <para>A training step makes inputs (<see cref="Constant"/>), runs the model, calls <see cref="Backward(Tensor{T})"/>, updates the parameters
+/// and calls <see cref="Reset"/>, which returns all memory to the pool: from the second step on, nothing is allocated. A tape belongs to one
+/// thread at a time.</para>
 /// </remarks>
 /// <typeparam name="T">The element type, float or double.</typeparam>
 /// <param name="backend">The device that the ops run on; it is not disposed with the tape.</param>
@@ -36,11 +40,11 @@ public sealed class Tape<T>(IBackend<T> backend) : IDisposable
     internal TensorTable<T> Tensors { get; } = new();
 
     /// <summary>Copies data in; no gradient is computed for it.</summary>
-    /// <exception cref="ArgumentException"><paramref name="host"/> has another number of elements than <paramref name="shape"/>.</exception>
+    /// <exception cref="ArgumentException">The data has not as many elements as <paramref name="shape"/>.</exception>
     public Tensor<T> Constant(ReadOnlySpan<T> host, Shape shape) => Leaf(host, shape, needsGradient: false);
 
     /// <summary>Copies data in, as an input whose gradient <see cref="Backward(Tensor{T})"/> computes.</summary>
-    /// <exception cref="ArgumentException"><paramref name="host"/> has another number of elements than <paramref name="shape"/>.</exception>
+    /// <exception cref="ArgumentException">The data has not as many elements as <paramref name="shape"/>.</exception>
     public Tensor<T> Variable(ReadOnlySpan<T> host, Shape shape) => Leaf(host, shape, needsGradient: true);
 
     /// <summary>Copies in integers, such as labels or row numbers; they live until <see cref="Reset"/>.</summary>
@@ -52,9 +56,11 @@ public sealed class Tape<T>(IBackend<T> backend) : IDisposable
     }
 
     /// <summary>The parameter as a tensor of this tape. The value is shared, not copied; gradients go straight to the parameter.</summary>
+    /// <exception cref="InvalidOperationException">The parameter is on another backend.</exception>
     public Tensor<T> Watch(Parameter<T> parameter) => Tensors.Watch(this, parameter, pauses == 0);
 
-    /// <summary>A tensor for the result of an op, its memory not yet written. Ops call this and then, if it needs a gradient, <see cref="Record{TNode}"/>.</summary>
+    /// <summary>A tensor for the result of an op, its memory not yet written.</summary>
+    /// <remarks>An op makes its result, computes it and, if the result needs a gradient, calls <see cref="Record{TNode}"/>.</remarks>
     /// <param name="shape">The extents of the result.</param>
     /// <param name="needsGradient">Whether an input needs a gradient; ignored while recording is paused.</param>
     public Tensor<T> NewResult(Shape shape, bool needsGradient) => NewView(Rent<T>(shape.ElementCount), shape, needsGradient);
@@ -84,8 +90,10 @@ public sealed class Tape<T>(IBackend<T> backend) : IDisposable
     }
 
     /// <summary>Computes the gradient of <paramref name="loss"/>, a scalar, by every tensor and parameter that it depends on.</summary>
-    /// <remarks>Gradients of parameters add to what they hold (see <see cref="Training.Optimizer{T}.ZeroGradients"/>); all others start afresh at each call.</remarks>
-    /// <exception cref="InvalidOperationException"><paramref name="loss"/> is not a scalar, is stale, or depends on nothing that needs a gradient.</exception>
+    /// <remarks>
+    /// Gradients of parameters add to what they hold, until <see cref="Parameter{T}.ZeroGradient"/>; all others start afresh at each call.
+    /// </remarks>
+    /// <exception cref="InvalidOperationException">The loss is no scalar, is stale, or depends on nothing that needs a gradient.</exception>
     public void Backward(Tensor<T> loss)
     {
         RequireOwn(loss);
@@ -98,12 +106,13 @@ public sealed class Tape<T>(IBackend<T> backend) : IDisposable
         Backward(loss, [T.One]);
     }
 
-    /// <summary>Multiplies <paramref name="cotangent"/> by the Jacobian of <paramref name="output"/>, for every tensor and parameter that it depends on.</summary>
+    /// <summary>Multiplies <paramref name="cotangent"/>, an array like <paramref name="output"/>, by the Jacobians of all that led to it.</summary>
     /// <inheritdoc cref="Backward(Tensor{T})"/>
-    /// <exception cref="ArgumentException"><paramref name="cotangent"/> has another number of elements than <paramref name="output"/>.</exception>
+    /// <exception cref="ArgumentException">The cotangent has not as many elements as the output.</exception>
     public void Backward(Tensor<T> output, ReadOnlySpan<T> cotangent)
     {
         RequireOwn(output);
+        Operands.RequireCount("Backward", cotangent.Length, output.Shape);
         Tensors.StartBackward(output);
         Backend.Upload(cotangent, output.GradientSink().Buffer);
         for (int i = nodes.Count - 1; i >= 0; i--)
@@ -116,7 +125,7 @@ public sealed class Tape<T>(IBackend<T> backend) : IDisposable
         }
     }
 
-    /// <summary>Runs what follows without recording, until the returned value is disposed: for evaluation.</summary>
+    /// <summary>Runs what follows without recording, until the returned value is disposed: for evaluation. Pauses may be nested.</summary>
     public PausedRecording Pause()
     {
         pauses++;
@@ -142,8 +151,15 @@ public sealed class Tape<T>(IBackend<T> backend) : IDisposable
     /// <summary>Returns all memory to the backend's pool.</summary>
     public void Dispose() => Reset();
 
+    /// <summary>A table of all tensors on the tape: number, op, inputs, shape and the length of the gradient.</summary>
+    public override string ToString() => TapeText.Table(this);
+
+    /// <summary>The graph in Graphviz's DOT language: <c>dot -Tsvg</c> draws it.</summary>
+    public string ToDot() => TapeText.Dot(this);
+
     private Tensor<T> Leaf(ReadOnlySpan<T> host, Shape shape, bool needsGradient)
     {
+        Operands.RequireCount(needsGradient ? "Variable" : "Constant", host.Length, shape);
         Tensor<T> leaf = NewResult(shape, needsGradient);
         Backend.Upload(host, leaf.Value);
         return leaf;
@@ -153,7 +169,8 @@ public sealed class Tape<T>(IBackend<T> backend) : IDisposable
     {
         if (Operands.TapeOf("Backward", output) != this)
         {
-            throw new InvalidOperationException($"Backward: the tensor of shape {output.Shape} is on another tape: call its own (tensor.Tape.Backward).");
+            throw new InvalidOperationException(
+                $"Backward: the tensor of shape {output.Shape} is on another tape: call its own (tensor.Tape.Backward).");
         }
     }
 

@@ -57,7 +57,11 @@ public readonly struct Tensor<T>
 
     /// <summary>Copies the value to <paramref name="host"/>, row-major.</summary>
     /// <exception cref="ArgumentException"><paramref name="host"/> has another length than the tensor.</exception>
-    public void CopyTo(Span<T> host) => Tape.Backend.Download(Value, host);
+    public void CopyTo(Span<T> host)
+    {
+        Operands.RequireCount("CopyTo", host.Length, Shape);
+        Tape.Backend.Download(Value, host);
+    }
 
     /// <summary>Copies the value to a new array, row-major.</summary>
     public T[] ToArray()

@@ -9,6 +9,7 @@ internal struct TapeEntry<T>
 {
     public DeviceBuffer<T> Value;
     public DeviceBuffer<T> Gradient;
+    public Shape Shape;
     public Parameter<T>? Parameter;
     public bool NeedsGradient;
     public bool HasGradient;
@@ -22,18 +23,23 @@ internal sealed class TensorTable<T>
 {
     private readonly Dictionary<Parameter<T>, Tensor<T>> watched = [];
     private TapeEntry<T>[] entries = new TapeEntry<T>[64];
-    private int count;
     private int generation = 1;
+
+    public int Count { get; private set; }
 
     public Tensor<T> Add(Tape<T> tape, Shape shape, in TapeEntry<T> entry)
     {
-        if (count == entries.Length)
+        if (Count == entries.Length)
         {
             Array.Resize(ref entries, 2 * entries.Length);
         }
-        entries[count] = entry;
-        return new Tensor<T>(tape, count++, generation, shape);
+        entries[Count] = entry;
+        entries[Count].Shape = shape;
+        return new Tensor<T>(tape, Count++, generation, shape);
     }
+
+    /// <summary>The handle to what is in a slot.</summary>
+    public Tensor<T> At(Tape<T> tape, int slot) => new(tape, slot, generation, entries[slot].Shape);
 
     public Tensor<T> Watch(Tape<T> tape, Parameter<T> parameter, bool recording)
     {
@@ -42,7 +48,8 @@ internal sealed class TensorTable<T>
             if (parameter.Backend != tape.Backend)
             {
                 throw new InvalidOperationException(
-                    $"Watch: the parameter {parameter} lives on another backend ({parameter.Backend.Name}) than the tape ({tape.Backend.Name}): make both with one.");
+                    $"Watch: the parameter {parameter} lives on another backend ({parameter.Backend.Name}) than the tape ({tape.Backend.Name}): " +
+                    "make both with one.");
             }
             leaf = Add(tape, parameter.Shape, new TapeEntry<T> { Value = parameter.Value, Parameter = parameter });
             watched.Add(parameter, leaf);
@@ -83,7 +90,7 @@ internal sealed class TensorTable<T>
                 $"Backward: the tensor of shape {output.Shape} is no function of a parameter or Variable (or recording was paused), " +
                 "so there is nothing to differentiate. Watch parameters and make inputs with Variable before the ops run.");
         }
-        foreach (ref TapeEntry<T> entry in entries.AsSpan(0, count))
+        foreach (ref TapeEntry<T> entry in entries.AsSpan(0, Count))
         {
             entry.HasGradient = false;
         }
@@ -118,14 +125,16 @@ internal sealed class TensorTable<T>
         }
         return entry.HasGradient ? entry.Gradient : throw new InvalidOperationException(
             $"The tensor of shape {tensor.Shape} has no gradient: " +
-            (entry.NeedsGradient ? "call Tape.Backward first, on a loss that depends on it." : "it is a Constant; make it with Tape.Variable."));
+            (entry.NeedsGradient
+                ? "call Tape.Backward first, on a loss that depends on it."
+                : "it is a Constant, or was made while recording was paused; make it with Tape.Variable."));
     }
 
     public void Clear()
     {
-        Array.Clear(entries, 0, count);
+        Array.Clear(entries, 0, Count);
         watched.Clear();
-        count = 0;
+        Count = 0;
         generation++;
     }
 }

@@ -124,7 +124,8 @@ public class PhiloxTests
         Assert.All(counts, count => Assert.Equal(Draws * p, count, 5 * Math.Sqrt(Draws * p * (1 - p)) + 1e-9));
     }
 
-    // 2^32 words are 2 2/3 for each number of this range: without rejection some would get two and others three, by their remainder modulo 3.
+    // 2^32 words are 2 2/3 for each number of this range: without rejection some would get two and others three, by their remainder modulo
+    // 3.
     [Fact]
     public void Integers_of_a_range_that_does_not_divide_the_words_are_not_biased()
     {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics;
 
 namespace MiniGrad.Backends;
@@ -17,6 +18,7 @@ public sealed class BufferPool(IDeviceAllocator allocator, bool withTangents = f
 
     private readonly Stack<DeviceBlock>[] free = [.. Enumerable.Range(0, 4 * (40 - SmallestLog2)).Select(_ => new Stack<DeviceBlock>())];
     private readonly List<DeviceBlock> all = [];
+    private bool disposed;
 
     /// <summary>How many blocks are rented and not yet returned.</summary>
     public int Outstanding { get; private set; }
@@ -24,11 +26,13 @@ public sealed class BufferPool(IDeviceAllocator allocator, bool withTangents = f
     /// <summary>How many bytes the pool holds, rented or not.</summary>
     public long BytesReserved { get; private set; }
 
-    /// <summary>A block of at least <paramref name="bytes"/> bytes, not initialized (in debug builds filled with NaN).</summary>
+    /// <summary>A block of at least <paramref name="bytes"/> bytes, not initialized.</summary>
     /// <exception cref="OutOfMemoryException">The device has not so much memory.</exception>
+    /// <exception cref="ObjectDisposedException">The backend is disposed.</exception>
     public DeviceBlock Rent(long bytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
+        ThrowIfDisposed();
         int sizeClass = SizeClass(Math.Max(bytes, 1L << SmallestLog2), out long capacity);
         if (!free[sizeClass].TryPop(out DeviceBlock? block))
         {
@@ -36,13 +40,14 @@ public sealed class BufferPool(IDeviceAllocator allocator, bool withTangents = f
             block = new DeviceBlock(allocator.Allocate(total), capacity, sizeClass, withTangents);
             BytesReserved += total;
             all.Add(block);
+            Poison(block);
         }
         block.IsRented = true;
         Outstanding++;
         return block;
     }
 
-    /// <summary>Takes a block back. Its content may be overwritten from here on.</summary>
+    /// <summary>Takes a block back. Its content may be overwritten from here on; in debug builds it is, with NaN.</summary>
     /// <exception cref="InvalidOperationException">The block is not rented: it was returned twice.</exception>
     public void Return(DeviceBlock block)
     {
@@ -53,16 +58,31 @@ public sealed class BufferPool(IDeviceAllocator allocator, bool withTangents = f
         }
         block.IsRented = false;
         Outstanding--;
-        free[block.SizeClass].Push(block);
+        if (!disposed)
+        {
+            Poison(block);
+            free[block.SizeClass].Push(block);
+        }
     }
 
     /// <summary>Memory for the inside of one op, returned when the value is disposed.</summary>
     public Scratch<T> RentScratch<T>(int length)
         where T : unmanaged => new(this, length);
 
+    /// <summary>Throws if the memory is gone.</summary>
+    /// <exception cref="ObjectDisposedException">The backend is disposed.</exception>
+    public void ThrowIfDisposed()
+    {
+        if (disposed)
+        {
+            throw new ObjectDisposedException("backend", "The backend is disposed, and its memory with it: keep it longer than its tapes, modules and optimizers.");
+        }
+    }
+
     /// <summary>Gives all memory back to the device, rented or not.</summary>
     public void Dispose()
     {
+        disposed = true;
         foreach (DeviceBlock block in all)
         {
             allocator.Free(block.Address, withTangents ? 2 * block.Capacity : block.Capacity);
@@ -74,6 +94,9 @@ public sealed class BufferPool(IDeviceAllocator allocator, bool withTangents = f
         }
         BytesReserved = 0;
     }
+
+    [Conditional("DEBUG")]
+    private void Poison(DeviceBlock block) => allocator.Poison(block.Address, withTangents ? 2 * block.Capacity : block.Capacity);
 
     /// <summary>The class of the smallest size (4 + k) 2^(e-2), k = 0 to 3, that holds <paramref name="bytes"/>.</summary>
     private static int SizeClass(long bytes, out long capacity)

@@ -9,4 +9,7 @@ public interface IDeviceAllocator
 
     /// <summary>Gives back what <see cref="Allocate"/> returned.</summary>
     void Free(nint address, long bytes);
+
+    /// <summary>Overwrites memory with bytes 0xFF, which read as NaN. Debug builds do this to what is given back to a pool.</summary>
+    void Poison(nint address, long bytes);
 }

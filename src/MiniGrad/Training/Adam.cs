@@ -4,12 +4,13 @@ using MiniGrad.Backends;
 namespace MiniGrad.Training;
 
 /// <summary>
-/// Adam (Kingma and Ba 2015): p -= lr mHat / (sqrt(vHat) + epsilon), a step of about lr for every element, whatever the scale of its gradients.
+/// Adam (Kingma and Ba 2015): p -= lr mHat / (sqrt(vHat) + epsilon), a step of about lr for every element, whatever the scale of its
+/// gradients.
 /// </summary>
 /// <remarks>
-/// m = beta1 m + (1 - beta1) g and v = beta2 v + (1 - beta2) g^2 are moving averages of the gradient and of its square. They start at zero, so after
-/// t steps their weights add up to 1 - beta^t only: mHat = m / (1 - beta1^t) and vHat = v / (1 - beta2^t) make up for it. Weight decay is part of the
-/// gradient (g + decay p), and so is scaled with it; <see cref="AdamW{T}"/> keeps it apart.
+/// m = beta1 m + (1 - beta1) g and v = beta2 v + (1 - beta2) g^2 are moving averages of the gradient and of its square. They start at zero,
+/// so after t steps their weights add up to 1 - beta^t only: mHat = m / (1 - beta1^t) and vHat = v / (1 - beta2^t) make up for it. Weight
+/// decay is part of the gradient (g + decay p), and so is scaled with it; <see cref="AdamW{T}"/> keeps it apart.
 /// </remarks>
 public class Adam<T> : Optimizer<T>
     where T : unmanaged, IFloatingPointIeee754<T>
@@ -64,7 +65,10 @@ public class Adam<T> : Optimizer<T>
     }
 }
 
-/// <summary>Adam with decoupled weight decay (Loshchilov and Hutter 2019): p is first multiplied by 1 - lr decay, so every element decays at one rate.</summary>
+/// <summary>
+/// Adam with decoupled weight decay (Loshchilov and Hutter 2019): p is first multiplied by 1 - lr decay, so every element decays at one
+/// rate.
+/// </summary>
 /// <param name="parameters">What is trained.</param>
 /// <param name="learningRate">The step size lr, above 0.</param>
 /// <param name="beta1">How much of the mean gradient is kept each step, from 0 to below 1.</param>

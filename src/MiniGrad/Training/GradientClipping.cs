@@ -3,18 +3,21 @@ using MiniGrad.Backends;
 
 namespace MiniGrad.Training;
 
-/// <summary>Limits gradients between the backward pass and the optimizer's step, so that one steep place does not throw the parameters far away.</summary>
+/// <summary>
+/// Limits gradients between the backward pass and the optimizer's step, so that one steep place does not throw the parameters far away.
+/// </summary>
 public static class GradientClipping
 {
     private const int ElementsPerChunk = 8192;
 
     /// <summary>
-    /// Takes the gradients of all parameters as one vector and, if it is longer than <paramref name="maxNorm"/>, scales it to that length (Pascanu et al.
-    /// 2013). Parameters without a gradient are left out.
+    /// Takes the gradients of all parameters as one vector and, if it is longer than <paramref name="maxNorm"/>, scales it to that length
+    /// (Pascanu et al. 2013). Parameters without a gradient are left out.
     /// </summary>
     /// <remarks>
-    /// As libtorch, multiplies by maxNorm / (norm + 1e-6) where that is below 1. A norm that is NaN or infinite (also because the squares overflow T)
-    /// scales nothing: every gradient would become NaN or zero, which hides the fault. Test the result with <see cref="double.IsFinite"/>.
+    /// As libtorch, multiplies by maxNorm / (norm + 1e-6) where that is below 1. A norm that is NaN or infinite (also because the squares
+    /// overflow T) scales nothing: every gradient would become NaN or zero, which hides the fault. Test the result with
+    /// <see cref="double.IsFinite"/>.
     /// </remarks>
     /// <returns>The length before clipping.</returns>
     /// <exception cref="ArgumentException">The parameters are on different backends.</exception>
@@ -32,7 +35,9 @@ public static class GradientClipping
         return norm;
     }
 
-    /// <summary>Limits every element of the gradients to the range from -<paramref name="limit"/> to <paramref name="limit"/>. NaN stays NaN.</summary>
+    /// <summary>
+    /// Limits every element of the gradients to the range from -<paramref name="limit"/> to <paramref name="limit"/>. NaN stays NaN.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="limit"/> is not above 0.</exception>
     public static void ClipGradientValues<T>(this IReadOnlyList<Parameter<T>> parameters, double limit)
         where T : unmanaged, IFloatingPointIeee754<T> => Update(parameters, new ClampRule<T>(T.CreateChecked(HyperParameter.Positive(limit))));
@@ -60,7 +65,8 @@ public static class GradientClipping
         return backend is null ? 0 : Math.Sqrt(SumOfSquares(backend, parameters, chunks));
     }
 
-    // Sums of chunks are added in one fixed order, so that the norm does not depend on the number of threads; one number is read back in the end.
+    // Sums of chunks are added in one fixed order, so that the norm does not depend on the number of threads; one number is read back in
+    // the end.
     private static double SumOfSquares<T>(IBackend<T> backend, IReadOnlyList<Parameter<T>> parameters, int chunks)
         where T : unmanaged, IFloatingPointIeee754<T>
     {

@@ -3,11 +3,12 @@ using System.Numerics;
 namespace MiniGrad.Training;
 
 /// <summary>
-/// First values of parameters. A weight matrix is [in, out], y = x W: its fan-in is its rows, the summands of one output, and its fan-out its columns.
+/// First values of parameters. A weight matrix is [in, out], y = x W: its fan-in is its rows, the summands of one output, and its fan-out
+/// its columns.
 /// </summary>
 /// <remarks>
-/// A sum of n products of independent numbers has n times the variance of one. Xavier and He choose the variance of the weights so that activations,
-/// and gradients on their way back, neither grow nor vanish from layer to layer.
+/// A sum of n products of independent numbers has n times the variance of one. Xavier and He choose the variance of the weights so that
+/// activations, and gradients on their way back, neither grow nor vanish from layer to layer.
 /// </remarks>
 public static class Initializers
 {
@@ -60,8 +61,8 @@ public static class Initializers
         where T : unmanaged, IFloatingPointIeee754<T> => parameter.FillNormal(random, 0, HeDeviation(parameter));
 
     /// <summary>
-    /// A random matrix W, every one equally likely, of which the shorter side is orthonormal times gain: W^T W = gain^2 I when it has at least as many
-    /// rows as columns, else W W^T = gain^2 I. It keeps lengths, however often applied (Saxe et al. 2014).
+    /// A random matrix W, every one equally likely, of which the shorter side is orthonormal times gain: W^T W = gain^2 I when it has at
+    /// least as many rows as columns, else W W^T = gain^2 I. It keeps lengths, however often applied (Saxe et al. 2014).
     /// </summary>
     /// <exception cref="ArgumentException">The parameter is no matrix.</exception>
     public static Parameter<T> FillOrthogonal<T>(this Parameter<T> parameter, Philox random, double gain = 1)
@@ -82,8 +83,12 @@ public static class Initializers
         return parameter;
     }
 
-    /// <summary>Modified Gram-Schmidt: from each vector its components along those before it are taken away, then its length is made 1.</summary>
-    /// <remarks>This is the factor Q of a QR factorization whose R has a positive diagonal, the one choice of signs that favours no direction.</remarks>
+    /// <summary>
+    /// Modified Gram-Schmidt: from each vector its components along those before it are taken away, then its length is made 1.
+    /// </summary>
+    /// <remarks>
+    /// This is the factor Q of a QR factorization whose R has a positive diagonal, the one choice of signs that favours no direction.
+    /// </remarks>
     private static void Orthonormalize(Span<double> vectors, int length)
     {
         for (int start = 0; start < vectors.Length; start += length)

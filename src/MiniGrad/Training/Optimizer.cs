@@ -6,8 +6,8 @@ namespace MiniGrad.Training;
 
 /// <summary>Changes parameters along their gradients, one <see cref="Step"/> at a time.</summary>
 /// <remarks>
-/// A kind of optimizer is an <see cref="IUpdateRule{T}"/>, the formula for one element, and the host's arithmetic before it. Rates are computed in
-/// double and rounded once, whatever T is. Formulas are libtorch's, so that results can be compared.
+/// A kind of optimizer is an <see cref="IUpdateRule{T}"/>, the formula for one element, and the host's arithmetic before it. Rates are
+/// computed in double and rounded once, whatever T is. Formulas are libtorch's, so that results can be compared.
 /// </remarks>
 public abstract class Optimizer<T> : IDisposable
     where T : unmanaged, IFloatingPointIeee754<T>
@@ -53,10 +53,15 @@ public abstract class Optimizer<T> : IDisposable
     /// <summary>How many steps were taken.</summary>
     public long StepCount { get; set; }
 
-    /// <summary>How many steps each parameter took, in their order: fewer than <see cref="StepCount"/> if it had no gradient at times. Writable, for checkpoints.</summary>
+    /// <summary>
+    /// How many steps each parameter took, in their order: fewer than <see cref="StepCount"/> if it had no gradient at times. Writable, for
+    /// checkpoints.
+    /// </summary>
     public Span<long> StepsOfParameters => steps;
 
-    /// <summary>What the rule keeps, to save and restore: the number of the parameter and the name of the state, such as <c>3.momentum</c>.</summary>
+    /// <summary>
+    /// What the rule keeps, to save and restore: the number of the parameter and the name of the state, such as <c>3.momentum</c>.
+    /// </summary>
     public IEnumerable<(string Name, DeviceBuffer<T> Buffer)> NamedState
     {
         get

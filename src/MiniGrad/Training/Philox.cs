@@ -3,12 +3,13 @@ using System.Numerics;
 namespace MiniGrad.Training;
 
 /// <summary>
-/// Random numbers by Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011): a cipher applied to a counter.
+/// Random numbers by Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011): a cipher applied
+/// to a counter.
 /// </summary>
 /// <remarks>
-/// The n-th word of a stream is a function of seed, stream and n alone (<see cref="Block(ulong, ulong, ulong)"/>), so the whole state is three
-/// numbers, any point of a stream is reached at once, and a kernel can make the numbers of its own elements in any order. Streams of one seed
-/// do not overlap.
+/// The n-th word of a stream is a function of seed, stream and n alone (<see cref="Block(ulong, ulong, ulong)"/>), so the whole state is
+/// three numbers, any point of a stream is reached at once, and a kernel can make the numbers of its own elements in any order. Streams of
+/// one seed do not overlap.
 /// </remarks>
 /// <param name="seed">The key of the cipher: another seed gives other numbers.</param>
 /// <param name="stream">Which of the 2^64 independent sequences of this seed to draw from.</param>
@@ -26,7 +27,9 @@ public sealed class Philox(ulong seed, ulong stream = 0)
         set => (state, isBlockMade) = (value, false);
     }
 
-    /// <summary>The four words at <paramref name="counter"/>: ten rounds of multiply, swap and mix, with a key that changes every round.</summary>
+    /// <summary>
+    /// The four words at <paramref name="counter"/>: ten rounds of multiply, swap and mix, with a key that changes every round.
+    /// </summary>
     public static PhiloxWords Block(ulong key, PhiloxWords counter)
     {
         (uint c0, uint c1, uint c2, uint c3) = counter;
@@ -41,11 +44,15 @@ public sealed class Philox(ulong seed, ulong stream = 0)
         return new PhiloxWords(c0, c1, c2, c3);
     }
 
-    /// <summary>Words 4 <paramref name="index"/> to 4 <paramref name="index"/> + 3 of a stream: what this class draws from, for kernels.</summary>
+    /// <summary>
+    /// Words 4 <paramref name="index"/> to 4 <paramref name="index"/> + 3 of a stream: what this class draws from, for kernels.
+    /// </summary>
     public static PhiloxWords Block(ulong seed, ulong stream, ulong index) =>
         Block(seed, new PhiloxWords((uint)index, (uint)(index >> 32), (uint)stream, (uint)(stream >> 32)));
 
-    /// <summary>Sets <paramref name="blocks"/> blocks aside for a kernel, which makes their words with <see cref="Block(ulong, ulong, ulong)"/>.</summary>
+    /// <summary>
+    /// Sets <paramref name="blocks"/> blocks aside for a kernel, which makes their words with <see cref="Block(ulong, ulong, ulong)"/>.
+    /// </summary>
     /// <returns>The state whose <see cref="PhiloxState.BlockIndex"/> is the first of them.</returns>
     public PhiloxState ReserveBlocks(int blocks)
     {
@@ -76,7 +83,9 @@ public sealed class Philox(ulong seed, ulong stream = 0)
     }
 
     /// <summary>An integer from 0 to <paramref name="exclusiveMax"/> - 1, each exactly as likely.</summary>
-    /// <remarks>The high half of word times max is nearly uniform; the few words that make some results likelier are drawn again (Lemire 2019).</remarks>
+    /// <remarks>
+    /// The high half of word times max is nearly uniform; the few words that make some results likelier are drawn again (Lemire 2019).
+    /// </remarks>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="exclusiveMax"/> is below 1.</exception>
     public int NextInt32(int exclusiveMax)
     {
@@ -91,7 +100,9 @@ public sealed class Philox(ulong seed, ulong stream = 0)
         return (int)(product >> 32);
     }
 
-    /// <summary>Fills a span with numbers from [low, high). They are drawn as doubles, so every type gets the same numbers, up to rounding.</summary>
+    /// <summary>
+    /// Fills a span with numbers from [low, high). They are drawn as doubles, so every type gets the same numbers, up to rounding.
+    /// </summary>
     /// <exception cref="ArgumentException"><paramref name="low"/> is not below <paramref name="high"/>, or one is not finite.</exception>
     public void Uniform<T>(Span<T> destination, double low = 0, double high = 1)
         where T : unmanaged, IFloatingPointIeee754<T>
@@ -109,7 +120,10 @@ public sealed class Philox(ulong seed, ulong stream = 0)
     }
 
     /// <summary>Fills a span with numbers from a normal distribution, by Box and Muller's method: two numbers from two.</summary>
-    /// <remarks>Drawn as doubles, like <see cref="Uniform"/>. An odd last number leaves its twin unused, so no state is kept beside <see cref="State"/>.</remarks>
+    /// <remarks>
+    /// Drawn as doubles, like <see cref="Uniform"/>. An odd last number leaves its twin unused, so no state is kept beside
+    /// <see cref="State"/>.
+    /// </remarks>
     /// <exception cref="ArgumentException"><paramref name="standardDeviation"/> is negative, or an argument is not finite.</exception>
     public void Normal<T>(Span<T> destination, double mean = 0, double standardDeviation = 1)
         where T : unmanaged, IFloatingPointIeee754<T>
@@ -120,7 +134,8 @@ public sealed class Philox(ulong seed, ulong stream = 0)
         }
         for (int i = 0; i < destination.Length; i += 2)
         {
-            // A point of the plane: its squared radius is exponential, its angle uniform. 1 - u is in (0, 1], where the logarithm is finite.
+            // A point of the plane: its squared radius is exponential, its angle uniform. 1 - u is in (0, 1], where the logarithm is
+            // finite.
             double radius = standardDeviation * Math.Sqrt(-2 * Math.Log(1 - NextDouble()));
             (double sin, double cos) = Math.SinCos(2 * Math.PI * NextDouble());
             destination[i] = T.CreateChecked(mean + (radius * cos));

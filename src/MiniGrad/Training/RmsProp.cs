@@ -3,8 +3,12 @@ using MiniGrad.Backends;
 
 namespace MiniGrad.Training;
 
-/// <summary>RMSProp (Hinton 2012): p -= lr g / (sqrt(v) + epsilon), with v = alpha v + (1 - alpha) g^2, a moving average of the squared gradient.</summary>
-/// <remarks>With momentum mu, b = mu b + g / (sqrt(v) + epsilon) and p -= lr b. Weight decay is part of the gradient (g + decay p).</remarks>
+/// <summary>
+/// RMSProp (Hinton 2012): p -= lr g / (sqrt(v) + epsilon), with v = alpha v + (1 - alpha) g^2, a moving average of the squared gradient.
+/// </summary>
+/// <remarks>
+/// With momentum mu, b = mu b + g / (sqrt(v) + epsilon) and p -= lr b. Weight decay is part of the gradient (g + decay p).
+/// </remarks>
 public sealed class RmsProp<T> : Optimizer<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {

@@ -1,6 +1,9 @@
 namespace MiniGrad.Training;
 
-/// <summary>A learning rate as a function of the step, counted from 0: <c>optimizer.LearningRate = schedule(optimizer.StepCount)</c> before each step.</summary>
+/// <summary>
+/// A learning rate as a function of the step, counted from 0: <c>optimizer.LearningRate = schedule(optimizer.StepCount)</c> before each
+/// step.
+/// </summary>
 /// <param name="step">How many steps were taken before.</param>
 public delegate double Schedule(long step);
 
@@ -14,7 +17,9 @@ public static class Schedules
         return _ => rate;
     }
 
-    /// <summary>Starts at <paramref name="rate"/> and is multiplied by <paramref name="factor"/> after every <paramref name="steps"/> steps.</summary>
+    /// <summary>
+    /// Starts at <paramref name="rate"/> and is multiplied by <paramref name="factor"/> after every <paramref name="steps"/> steps.
+    /// </summary>
     public static Schedule Step(double rate, long steps, double factor = 0.1)
     {
         HyperParameter.NotNegative(rate);
@@ -23,7 +28,10 @@ public static class Schedules
         return step => rate * Math.Pow(factor, step / steps);
     }
 
-    /// <summary>Falls from <paramref name="rate"/> to <paramref name="final"/> along half a cosine in <paramref name="steps"/> steps, then stays (Loshchilov and Hutter 2017).</summary>
+    /// <summary>
+    /// Falls from <paramref name="rate"/> to <paramref name="final"/> along half a cosine in <paramref name="steps"/> steps, then stays
+    /// (Loshchilov and Hutter 2017).
+    /// </summary>
     public static Schedule Cosine(double rate, long steps, double final = 0)
     {
         HyperParameter.NotNegative(rate);
@@ -33,8 +41,8 @@ public static class Schedules
     }
 
     /// <summary>
-    /// Rises in <paramref name="steps"/> equal steps to the first rate of <paramref name="then"/>, which follows: the first step takes 1/steps of that rate
-    /// and step number <paramref name="steps"/> - 1 all of it.
+    /// Rises in <paramref name="steps"/> equal steps to the first rate of <paramref name="then"/>, which follows: the first step takes
+    /// 1/steps of that rate and step number <paramref name="steps"/> - 1 all of it.
     /// </summary>
     public static Schedule WarmUp(long steps, Schedule then)
     {

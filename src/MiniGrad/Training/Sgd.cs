@@ -5,8 +5,8 @@ namespace MiniGrad.Training;
 
 /// <summary>Stochastic gradient descent: p -= lr g, where g includes weight decay (+ decay p), with optional momentum.</summary>
 /// <remarks>
-/// With momentum mu, b = mu b + g and p -= lr b: b is a moving sum of gradients, so steps grow along directions in which they agree. Nesterov's
-/// variant looks one step ahead: p -= lr (g + mu b).
+/// With momentum mu, b = mu b + g and p -= lr b: b is a moving sum of gradients, so steps grow along directions in which they agree.
+/// Nesterov's variant looks one step ahead: p -= lr (g + mu b).
 /// </remarks>
 public sealed class Sgd<T> : Optimizer<T>
     where T : unmanaged, IFloatingPointIeee754<T>
@@ -19,7 +19,8 @@ public sealed class Sgd<T> : Optimizer<T>
     /// <param name="momentum">mu, from 0 (none, and no state) to below 1.</param>
     /// <param name="weightDecay">How much of the value is added to the gradient, at least 0.</param>
     /// <param name="nesterov">Whether to look ahead; needs momentum.</param>
-    /// <exception cref="ArgumentException">A parameter is given twice, a rate is out of range, or Nesterov's variant has no momentum.</exception>
+    /// <exception cref="ArgumentException">A parameter is given twice, a rate is out of range, or Nesterov's variant has no
+    /// momentum.</exception>
     public Sgd(IReadOnlyList<Parameter<T>> parameters, double learningRate, double momentum = 0, double weightDecay = 0, bool nesterov = false)
         : base(parameters, learningRate)
     {

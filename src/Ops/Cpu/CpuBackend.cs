@@ -114,8 +114,9 @@ internal class CpuBackend<T, V> : IBackend<T>
         Pool.Dispose();
     }
 
-    private static void RequireLength(int host, int buffer)
+    private void RequireLength(int host, int buffer)
     {
+        Pool.ThrowIfDisposed();
         if (host != buffer)
         {
             throw new ArgumentException($"The host has {host} elements and the tensor {buffer}: they must be as many.");

@@ -21,4 +21,6 @@ internal sealed unsafe class NativeAllocator : IDeviceAllocator
     }
 
     public void Free(nint address, long bytes) => NativeMemory.AlignedFree((void*)address);
+
+    public void Poison(nint address, long bytes) => NativeMemory.Fill((void*)address, (nuint)bytes, 0xFF);
 }
