@@ -17,6 +17,9 @@ internal static class SoftmaxCases
         Along("softmax", x => softmax(x, 2), 2, 1e4, "huge");
         Along("log softmax", x => log_softmax(x, 2), 2, 1e4, "huge");
 
+        recorder.Record("softmax of wide rows", "softmax", [new("x", [2, 41])], x => softmax(x[0], 1), [("axis", [1])]);
+        recorder.Record("log softmax of wide rows", "log softmax", [new("x", [2, 41])], x => log_softmax(x[0], 1), [("axis", [1])]);
+
         double masked = double.NegativeInfinity;
         Input mask = Input.Of("x", [2, 4], 1, masked, 2, 0.5, masked, masked, -1, masked);
         recorder.Record("softmax, masked", "softmax", [mask], x => softmax(x[0], 1), [("axis", [1])]);

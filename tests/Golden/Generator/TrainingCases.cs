@@ -46,6 +46,8 @@ internal static class TrainingCases
                 ("learningRate", 0.02), ("beta1", 0.8), ("beta2", 0.95), ("epsilon", 1e-6));
             Train(scheme, "adam", p => optim.Adam(p, 0.01, weight_decay: 0.1), ("learningRate", 0.01), ("weightDecay", 0.1));
             Train(scheme, "adamw", p => optim.AdamW(p, 0.01, weight_decay: 0.1), ("learningRate", 0.01), ("weightDecay", 0.1));
+            Train(scheme, "sgd", p => optim.SGD(p, 0.5), ("learningRate", 0.5), ("clipNorm", 0.2));
+            Train(scheme, "sgd", p => optim.SGD(p, 0.5), ("learningRate", 0.5), ("clipValue", 0.02));
             Train(scheme, "rmsprop", p => optim.RMSProp(p, 0.001), ("learningRate", 0.001));
             Train(
                 scheme, "rmsprop", p => optim.RMSProp(p, 0.002, 0.9, 1e-3, 0.1, 0.5),
@@ -79,6 +81,7 @@ internal static class TrainingCases
             Tensor loss = cross_entropy(Forward(scheme, p, state, x, training: true), labels);
             optimizer.zero_grad();
             loss.backward();
+            Clip(p.Values.Cast<Parameter>(), settings);
             optimizer.step();
             losses.Add(loss.detach());
         }
@@ -98,6 +101,21 @@ internal static class TrainingCases
                 Recorder.ToGolden("logits", Forward(scheme, p, state, x, training: false)),
             ],
         };
+    }
+
+    private static void Clip(IEnumerable<Parameter> parameters, (string Name, double Value)[] settings)
+    {
+        foreach ((string name, double limit) in settings)
+        {
+            if (name is "clipNorm")
+            {
+                nn.utils.clip_grad_norm_(parameters, limit);
+            }
+            else if (name is "clipValue")
+            {
+                nn.utils.clip_grad_value_(parameters, limit);
+            }
+        }
     }
 
     /// <summary>Every hidden layer is linear, normalizer, tanh. A linear layer has no bias before a normalizer that adds one.</summary>

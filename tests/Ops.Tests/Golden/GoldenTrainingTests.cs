@@ -38,6 +38,7 @@ public class GoldenTrainingTests
         {
             Tensor<T> loss = Forward(golden.Op, values, tape.Constant(x.Elements<T>(), new Shape(x.Shape)), Phase.Training).SoftmaxCrossEntropy(golden.Labels);
             tape.Backward(loss);
+            Clip(golden, optimizer.Parameters);
             optimizer.Step();
             optimizer.ZeroGradients();
             actual[step] = loss.Item();
@@ -50,6 +51,19 @@ public class GoldenTrainingTests
         }
         Tensor<T> logits = Forward(golden.Op, values, tape.Constant(x.Elements<T>(), new Shape(x.Shape)), Phase.Evaluation);
         Agreement.Require<T>(golden.Output("logits"), logits.ToArray(), "evaluation");
+    }
+
+    private static void Clip<T>(GoldenCase golden, IReadOnlyList<Parameter<T>> parameters)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        if (golden.IsSet("clipNorm"))
+        {
+            parameters.ClipGradientNorm(golden.Argument("clipNorm"));
+        }
+        if (golden.IsSet("clipValue"))
+        {
+            parameters.ClipGradientValues(golden.Argument("clipValue"));
+        }
     }
 
     private static Parameter<T> Create<T>(IBackend<T> backend, GoldenTensor recorded)
