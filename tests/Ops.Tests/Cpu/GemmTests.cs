@@ -1,0 +1,308 @@
+using System.Numerics;
+using MiniGrad.Backends;
+using MiniGrad.Ops.Cpu;
+
+namespace MiniGrad.Ops.Tests.Cpu;
+
+/// <summary>Products against three plain loops in double precision.</summary>
+public abstract class GemmTests<T>
+    where T : unmanaged, IFloatingPointIeee754<T>
+{
+    // Around the edges of tiles (6 and 12 rows; 2, 8, 16 and 32 columns), of blocks of rows (240) and of K (192 to 4096).
+    private static readonly int[] Extents =
+        [.. Enumerable.Range(1, 33), 47, 48, 49, 63, 64, 65, 95, 96, 97, 100, 127, 128, 129];
+
+    private static readonly int[] LongExtents = [191, 193, 239, 241, 385, 400, 769, 1000];
+
+    public static TheoryData<SimdWidth> Widths => [.. SimdSupport.Supported];
+
+    public static TheoryData<SimdWidth, bool, bool> Flags
+    {
+        get
+        {
+            TheoryData<SimdWidth, bool, bool> data = [];
+            foreach (SimdWidth width in SimdSupport.Supported)
+            {
+                data.Add(width, false, false);
+                data.Add(width, false, true);
+                data.Add(width, true, false);
+                data.Add(width, true, true);
+            }
+            return data;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Flags))]
+    public void Products_of_all_shapes_agree_with_three_loops(SimdWidth width, bool transposeA, bool transposeB)
+    {
+        using IBackend<T> backend = CpuBackend.Create<T>(2, width);
+        Random random = new(7);
+        for (int round = 0; round < 80; round++)
+        {
+            Product product = new(Pick(random), Pick(random), Pick(random)) { TransposeA = transposeA, TransposeB = transposeB };
+            Check(backend, product, random);
+        }
+
+        static int Pick(Random random) => Extents[random.Next(Extents.Length)];
+    }
+
+    [Theory]
+    [MemberData(nameof(Flags))]
+    public void Long_products_agree_with_three_loops(SimdWidth width, bool transposeA, bool transposeB)
+    {
+        using IBackend<T> backend = CpuBackend.Create<T>(2, width);
+        Random random = new(8);
+        foreach (int extent in LongExtents)
+        {
+            (int, int, int)[] shapes = [(extent, 3, 20), (extent, 40, 9), (4, extent, 70), (13, 17, extent), (1, 50, extent), (50, 1, extent)];
+            foreach ((int m, int n, int k) in shapes)
+            {
+                Check(backend, new(m, n, k) { TransposeA = transposeA, TransposeB = transposeB }, random);
+            }
+        }
+        Check(backend, new(3, 40, 5000) { TransposeA = transposeA, TransposeB = transposeB }, random);
+        Check(backend, new(250, 40, 400) { TransposeA = transposeA, TransposeB = transposeB, Accumulate = true }, random);
+    }
+
+    [Theory]
+    [MemberData(nameof(Flags))]
+    public void Alpha_bias_and_accumulation_agree_with_three_loops(SimdWidth width, bool transposeA, bool transposeB)
+    {
+        using IBackend<T> backend = CpuBackend.Create<T>(2, width);
+        Random random = new(9);
+        (int, int, int)[] shapes = [(1, 1, 1), (5, 7, 3), (12, 32, 16), (13, 33, 500), (4, 50, 100), (50, 10, 100), (40, 10, 3), (26, 65, 900)];
+        foreach ((int m, int n, int k) in shapes)
+        {
+            foreach (bool bias in new[] { false, true })
+            {
+                foreach (bool accumulate in new[] { false, true })
+                {
+                    foreach (double alpha in new[] { 1, -0.5, 0 })
+                    {
+                        Check(backend, new(m, n, k)
+                        {
+                            TransposeA = transposeA,
+                            TransposeB = transposeB,
+                            Bias = bias,
+                            Accumulate = accumulate,
+                            Alpha = alpha,
+                        }, random);
+                    }
+                }
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Flags))]
+    public void Batches_agree_with_three_loops_for_every_choice_of_strides(SimdWidth width, bool transposeA, bool transposeB)
+    {
+        using IBackend<T> backend = CpuBackend.Create<T>(2, width);
+        Random random = new(10);
+        foreach ((int m, int n, int k) in new[] { (5, 7, 3), (4, 33, 70), (40, 9, 80), (40, 9, 8), (25, 65, 20) })
+        {
+            for (int choice = 0; choice < 32; choice++)
+            {
+                Check(backend, new(m, n, k)
+                {
+                    TransposeA = transposeA,
+                    TransposeB = transposeB,
+                    Batch = 3,
+                    SharesA = (choice & 1) != 0,
+                    SharesB = (choice & 2) != 0,
+                    SharesC = (choice & 4) != 0,
+                    Accumulate = (choice & 8) != 0,
+                    Bias = (choice & 16) != 0,
+                }, random);
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Flags))]
+    public void The_number_of_threads_does_not_change_a_bit(SimdWidth width, bool transposeA, bool transposeB)
+    {
+        (int, int, int)[] shapes =
+            [(128, 300, 64), (4, 900, 64), (500, 10, 64), (300, 10, 100), (500, 130, 20), (16, 300, 100), (250, 40, 400)];
+        foreach ((int m, int n, int k) in shapes)
+        {
+            Product product = new(m, n, k) { TransposeA = transposeA, TransposeB = transposeB, Batch = 2, SharesC = true, Bias = true };
+            Random random = new(11);
+            T[] a = Product.Numbers(random, product.LengthA), b = Product.Numbers(random, product.LengthB);
+            T[] bias = Product.Numbers(random, n);
+            T[][] results = [.. new[] { 1, 2, 4 }.Select(threads =>
+            {
+                using IBackend<T> backend = CpuBackend.Create<T>(threads, width);
+                return product.Run(backend, a, b, bias, new T[product.LengthC]);
+            })];
+            Assert.Equal(results[0], results[1]);
+            Assert.Equal(results[0], results[2]);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Flags))]
+    public void What_C_held_is_not_read_and_NaN_reaches_its_row_and_column_only(SimdWidth width, bool transposeA, bool transposeB)
+    {
+        using IBackend<T> backend = CpuBackend.Create<T>(1, width);
+        Random random = new(12);
+        foreach ((int m, int n, int k) in new[] { (5, 7, 3), (13, 33, 50), (4, 40, 100), (50, 10, 100), (30, 70, 400) })
+        {
+            Product product = new(m, n, k) { TransposeA = transposeA, TransposeB = transposeB };
+            T[] a = Product.Numbers(random, m * k), b = Product.Numbers(random, k * n);
+            (int row, int step, int column) = (m - 1, k / 2, n - 1);
+            a[transposeA ? (step * m) + row : (row * k) + step] = T.NaN;
+            b[transposeB ? (column * k) + step : (step * n) + column] = T.PositiveInfinity;
+            T[] c = product.Run(backend, a, b, [], [.. Enumerable.Repeat(T.NaN, m * n)]);
+            for (int i = 0; i < c.Length; i++)
+            {
+                bool isNaN = i / n == row, isInfinite = !isNaN && i % n == column;
+                bool isRight = isNaN ? T.IsNaN(c[i]) : isInfinite ? T.IsInfinity(c[i]) : T.IsFinite(c[i]);
+                Assert.True(isRight, $"{product}: element {i} is {c[i]}");
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Widths))]
+    public void A_product_over_nothing_is_the_bias_or_zero_and_an_empty_one_touches_nothing(SimdWidth width)
+    {
+        using IBackend<T> backend = CpuBackend.Create<T>(1, width);
+        T[] two = [.. Enumerable.Repeat(T.CreateChecked(2), 21)];
+        Assert.All(new Product(3, 7, 0).Run(backend, [], [], [], two), value => Assert.Equal(T.Zero, value));
+        Assert.Equal(two, new Product(3, 7, 0) { Accumulate = true }.Run(backend, [], [], [], two));
+        Assert.Equal(two, new Product(3, 7, 0) { Bias = true }.Run(backend, [], [], two[..7], [.. Enumerable.Repeat(T.NaN, 21)]));
+        Assert.Empty(new Product(0, 7, 5).Run(backend, [], two[..0], [], []));
+    }
+
+    [Fact]
+    public void A_product_allocates_nothing()
+    {
+        using IBackend<T> backend = CpuBackend.Create<T>(1);
+        using Scratch<T> memory = backend.Pool.RentScratch<T>(3 * 128 * 128);
+        DeviceBuffer<T> all = memory.Buffer;
+        backend.Fill(all, T.One);
+        const int size = 128 * 128;
+        GemmCall<T> call = new(128, 128, 128) { A = all.Slice(0, size), B = all.Slice(size, size), C = all.Slice(2 * size, size) };
+        backend.Gemm(call);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int round = 0; round < 10; round++)
+        {
+            backend.Gemm(call);
+            backend.Gemm(call with { TransposeA = true, TransposeB = true });
+        }
+        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+    }
+
+    private static void Check(IBackend<T> backend, Product product, Random random)
+    {
+        T[] a = Product.Numbers(random, product.LengthA), b = Product.Numbers(random, product.LengthB);
+        T[] bias = Product.Numbers(random, product.Bias ? product.N : 0), c = Product.Numbers(random, product.LengthC);
+        T[] result = product.Run(backend, a, b, bias, c);
+        double[] expected = product.Reference(a, b, bias, c);
+        double unit = double.CreateChecked(T.BitIncrement(T.One) - T.One);
+        // Numbers are below 1 in size; an error of half a unit for each of the sum's steps is the worst case.
+        double tolerance = unit * (product.K * product.Batch + 4) / 2 * Math.Sqrt(product.K * product.Batch + 4) / 2;
+        for (int i = 0; i < expected.Length; i++)
+        {
+            double difference = Math.Abs(double.CreateChecked(result[i]) - expected[i]);
+            Assert.True(difference <= tolerance, $"{product}: element {i} is {result[i]}, not {expected[i]} (tolerance {tolerance})");
+        }
+    }
+
+    private sealed record Product(int M, int N, int K)
+    {
+        public bool TransposeA { get; init; }
+
+        public bool TransposeB { get; init; }
+
+        public bool Bias { get; init; }
+
+        public bool Accumulate { get; init; }
+
+        public double Alpha { get; init; } = 1;
+
+        public int Batch { get; init; } = 1;
+
+        public bool SharesA { get; init; }
+
+        public bool SharesB { get; init; }
+
+        public bool SharesC { get; init; }
+
+        public int LengthA => M * K * (SharesA ? 1 : Batch);
+
+        public int LengthB => K * N * (SharesB ? 1 : Batch);
+
+        public int LengthC => M * N * (SharesC ? 1 : Batch);
+
+        private int StrideA => SharesA ? 0 : M * K;
+
+        private int StrideB => SharesB ? 0 : K * N;
+
+        private int StrideC => SharesC ? 0 : M * N;
+
+        public static T[] Numbers(Random random, int length) =>
+            [.. Enumerable.Range(0, length).Select(_ => T.CreateChecked((2 * random.NextDouble()) - 1))];
+
+        public T[] Run(IBackend<T> backend, T[] a, T[] b, T[] bias, T[] c)
+        {
+            using Scratch<T> bufferA = Upload(backend, a), bufferB = Upload(backend, b);
+            using Scratch<T> bufferBias = Upload(backend, bias), bufferC = Upload(backend, c);
+            backend.Gemm(new GemmCall<T>(M, N, K)
+            {
+                A = bufferA.Buffer,
+                B = bufferB.Buffer,
+                C = bufferC.Buffer,
+                Bias = Bias ? bufferBias.Buffer : default,
+                TransposeA = TransposeA,
+                TransposeB = TransposeB,
+                Alpha = T.CreateChecked(Alpha),
+                Accumulate = Accumulate,
+                Batch = Batch,
+                StrideA = StrideA,
+                StrideB = StrideB,
+                StrideC = StrideC,
+            });
+            T[] result = new T[c.Length];
+            backend.Download(bufferC.Buffer, result);
+            return result;
+        }
+
+        public double[] Reference(T[] a, T[] b, T[] bias, T[] c)
+        {
+            double[] result = [.. c.Select(value => Accumulate ? double.CreateChecked(value) : 0)];
+            double[] x = [.. a.Select(double.CreateChecked)], y = [.. b.Select(double.CreateChecked)];
+            for (int p = 0; p < Batch; p++)
+            {
+                for (int i = 0; i < M; i++)
+                {
+                    for (int j = 0; j < N; j++)
+                    {
+                        double sum = 0;
+                        for (int k = 0; k < K; k++)
+                        {
+                            sum += x[(p * StrideA) + (TransposeA ? (k * M) + i : (i * K) + k)]
+                                * y[(p * StrideB) + (TransposeB ? (j * K) + k : (k * N) + j)];
+                        }
+                        bool addsBias = Bias && (p == 0 || !SharesC);
+                        result[(p * StrideC) + (i * N) + j] += (Alpha * sum) + (addsBias ? double.CreateChecked(bias[j]) : 0);
+                    }
+                }
+            }
+            return result;
+        }
+
+        private static Scratch<T> Upload(IBackend<T> backend, T[] host)
+        {
+            Scratch<T> scratch = backend.Pool.RentScratch<T>(host.Length);
+            backend.Upload<T>(host, scratch.Buffer);
+            return scratch;
+        }
+    }
+}
+
+public sealed class SingleGemmTests : GemmTests<float>;
+
+public sealed class DoubleGemmTests : GemmTests<double>;
