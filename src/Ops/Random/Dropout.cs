@@ -31,7 +31,7 @@ public static class DropoutExtensions
             {
                 return x;
             }
-            Tape<T> tape = x.Tape;
+            Tape<T> tape = Operands.TapeOf("Dropout", x);
             Tensor<T> y = tape.NewResult(x.Shape, x.NeedsGradient);
             DropoutMask<T> mask = new(random.ReserveBlocks((x.Shape.ElementCount + 3) / 4), probability);
             DropoutKernel<T>.Run(tape.Backend, mask, x.Value, new GradientSink<T>(y.Value, false));
