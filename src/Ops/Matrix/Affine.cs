@@ -4,7 +4,8 @@ using MiniGrad.Backends;
 namespace MiniGrad.Ops;
 
 /// <summary>
-/// y = x W + b for every row x: the linear layer, fused. From dy: dx = dy W^T, dW = x^T dy, and db is the sum of the rows of dy, since b was added
+/// y = x W + b for every row x: the linear layer, fused. From dy: dx = dy W^T, dW = x^T dy, and db is the sum of the rows of dy, since b
+/// was added
 /// to each. Nothing is saved.
 /// </summary>
 public static class AffineExtensions
@@ -21,7 +22,9 @@ public static class AffineExtensions
         [GradCheck("2x3x4", "4x5", "5")]
         public Tensor<T> Affine(Tensor<T> weight, Tensor<T> bias) => AffineNode<T>.Apply([x, weight, bias]);
 
-        /// <summary>The rows of x times a weight matrix, with no bias: what a normalization that follows would cancel, or has itself.</summary>
+        /// <summary>
+        /// The rows of x times a weight matrix, with no bias: what a normalization that follows would cancel, or has itself.
+        /// </summary>
         /// <param name="weight">(I, O).</param>
         /// <returns>x with O instead of I as its last extent.</returns>
         /// <exception cref="ArgumentException">The shapes do not fit.</exception>

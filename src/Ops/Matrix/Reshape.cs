@@ -26,11 +26,10 @@ public static class ReshapeExtensions
                     $"Reshape: shape {x.Shape} has {x.Shape.ElementCount} elements and {shape} has {shape.ElementCount}: " +
                     "they must be as many.");
             }
-            Tape<T> tape = Operands.TapeOf("Reshape", x);
-            Tensor<T> y = tape.NewView(x.Value, shape, x.NeedsGradient);
+            Tensor<T> y = x.Tape.NewView(x.Value, shape, x.NeedsGradient);
             if (y.NeedsGradient)
             {
-                tape.Record<ReshapeNode<T>>(y, x);
+                x.Tape.Record<ReshapeNode<T>>(y, x);
             }
             return y;
         }

@@ -14,7 +14,9 @@ public enum BatchVariance
     Unbiased,
 }
 
-/// <summary>What batch normalization keeps from training for use: an exponential average of each feature's mean and unbiased variance.</summary>
+/// <summary>
+/// What batch normalization keeps from training for use: an exponential average of each feature's mean and unbiased variance.
+/// </summary>
 /// <param name="Mean">(D,), the average of the batches' means.</param>
 /// <param name="Variance">(D,), the average of the batches' unbiased variances.</param>
 /// <param name="Momentum">rho: each batch moves the averages by this part of the distance to its own statistics.</param>
@@ -31,7 +33,8 @@ public readonly record struct RunningStatistics<T>(DeviceBuffer<T> Mean, DeviceB
 /// <code>
 /// dbias = sum dy      dgain = sum dy xHat      dx = gain rstd (dy - dbias/N - xHat dgain/N)
 /// </code>
-/// With S/(N-1) inside the root, d rstd/dx has that factor, and so the last term: dgain/(N-1). In evaluation mean and rstd come from the running
+/// With S/(N-1) inside the root, d rstd/dx has that factor, and so the last term: dgain/(N-1). In evaluation mean and rstd come from the
+/// running
 /// statistics and are constants: dx = gain rstd dy. Saves mean and rstd, one number each per feature.
 /// </summary>
 public static class BatchNormExtensions
@@ -45,7 +48,9 @@ public static class BatchNormExtensions
         /// <param name="epsilon">Added to the variance, inside the root.</param>
         /// <param name="variance">The variance inside the root; the running variance is unbiased always.</param>
         /// <param name="running">Updated, unless left out. It has no effect on the result.</param>
-        /// <exception cref="ArgumentException">x is not a matrix or has one row, which has no spread; gain, bias or the statistics are not of D numbers.</exception>
+        /// <exception cref="ArgumentException">
+        /// x is not a matrix or has one row, which has no spread; gain, bias or the statistics are not of D numbers.
+        /// </exception>
         [GradCheck("5x3", "3", "3")]
         [GradCheck("2x17", "17", "17")]
         public Tensor<T> BatchNorm(
@@ -143,7 +148,8 @@ internal sealed class BatchNormNode<T> : TapeNode<T>
 }
 
 /// <summary>
-/// Two passes down the columns of a chunk for the statistics, one to write. Cases are taken in groups, so that memory is read along rows while the
+/// Two passes down the columns of a chunk for the statistics, one to write. Cases are taken in groups, so that memory is read along rows
+/// while the
 /// sums of a group stay in registers; a sum of sums also rounds less.
 /// </summary>
 internal readonly struct BatchNormForward<T>(
@@ -152,7 +158,8 @@ internal readonly struct BatchNormForward<T>(
     : IKernel<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
-    // In each loop a count of V.Width folds the partial loads and stores to plain ones, so that one text serves full vectors and the last columns.
+    // In each loop a count of V.Width folds the partial loads and stores to plain ones, so that one text serves full vectors and the last
+    // columns.
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {

@@ -1,6 +1,8 @@
 namespace MiniGrad.Ops;
 
-/// <summary>Which statistics of a normalization backward treats as constants: "DetachNorm" of Xu et al. 2019, to measure what their derivatives do.</summary>
+/// <summary>
+/// Which statistics of a normalization backward treats as constants: "DetachNorm" of Xu et al. 2019, to measure what their derivatives do.
+/// </summary>
 [Flags]
 public enum DetachedStatistics
 {

@@ -11,7 +11,9 @@ public static class GroupNormExtensions
     extension<T>(Tensor<T> x)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
-        /// <summary>Normalizes each group of D / <paramref name="groups"/> neighbouring features of a row to mean 0 and variance 1.</summary>
+        /// <summary>
+        /// Normalizes each group of D / <paramref name="groups"/> neighbouring features of a row to mean 0 and variance 1.
+        /// </summary>
         /// <param name="groups">G, a divisor of D. 1 is layer normalization.</param>
         /// <param name="gain">(D,), applied after the normalization.</param>
         /// <param name="bias">(D,), added last.</param>

@@ -21,7 +21,9 @@ public static class LayerNormExtensions
     extension<T>(Tensor<T> x)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
-        /// <summary>Normalizes every row (the last axis, of D features) to mean 0 and variance 1, then scales and shifts each feature.</summary>
+        /// <summary>
+        /// Normalizes every row (the last axis, of D features) to mean 0 and variance 1, then scales and shifts each feature.
+        /// </summary>
         /// <param name="gain">(D,), applied after the normalization.</param>
         /// <param name="bias">(D,), added last.</param>
         /// <param name="epsilon">Added to the variance, inside the root.</param>
@@ -50,7 +52,9 @@ internal sealed class LayerNormNode<T> : TapeNode<T>
 
     public override string Op => op;
 
-    /// <summary>Normalizes each of <paramref name="groups"/> equal parts of every row of x; the operands are x, gain and bias, or x alone.</summary>
+    /// <summary>
+    /// Normalizes each of <paramref name="groups"/> equal parts of every row of x; the operands are x, gain and bias, or x alone.
+    /// </summary>
     public static Tensor<T> Apply(string op, ReadOnlySpan<Tensor<T>> operands, int groups, double epsilon, DetachedStatistics detached)
     {
         Tape<T> tape = Operands.TapeOf(op, operands);
@@ -117,6 +121,7 @@ internal readonly struct LayerNormForward<T>(
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Write<V>(DeviceBuffer<T> x, V mu, V r, DeviceBuffer<T> gain, DeviceBuffer<T> bias, DeviceBuffer<T> y)
         where V : struct, ISimd<V, T>
     {
@@ -173,6 +178,7 @@ internal readonly struct LayerNormBackward<T>(
     private GradientSink<T> PartOf(GradientSink<T> sums, int start, bool isFirst) =>
         sums.IsWanted ? new(sums.Buffer.Slice(start, columns), sums.Accumulate || !isFirst) : default;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static (V U, V UxHat) Sum<V>(
         DeviceBuffer<T> x, V mu, V r, DeviceBuffer<T> gain, DeviceBuffer<T> dy, GradientSink<T> dgain, GradientSink<T> dbias)
         where V : struct, ISimd<V, T>
@@ -212,6 +218,7 @@ internal readonly struct LayerNormBackward<T>(
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Write<V>(
         DeviceBuffer<T> x, V mu, V r, DeviceBuffer<T> gain, DeviceBuffer<T> dy, V averageU, V averageUxHat, GradientSink<T> dx)
         where V : struct, ISimd<V, T>

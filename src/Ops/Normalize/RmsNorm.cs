@@ -101,6 +101,7 @@ internal readonly struct RmsNormForward<T>(
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Write<V>(DeviceBuffer<T> x, V r, DeviceBuffer<T> gain, DeviceBuffer<T> bias, DeviceBuffer<T> y)
         where V : struct, ISimd<V, T>
     {
@@ -152,6 +153,7 @@ internal readonly struct RmsNormBackward<T>(
     private GradientSink<T> PartOf(GradientSink<T> sums, int chunk, bool isFirst) =>
         sums.IsWanted ? new(sums.Buffer.Slice(chunk * columns, columns), sums.Accumulate || !isFirst) : default;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static V Sum<V>(DeviceBuffer<T> x, V r, DeviceBuffer<T> gain, DeviceBuffer<T> dy, GradientSink<T> dgain, GradientSink<T> dbias)
         where V : struct, ISimd<V, T>
     {
@@ -186,6 +188,7 @@ internal readonly struct RmsNormBackward<T>(
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Write<V>(DeviceBuffer<T> x, V r, DeviceBuffer<T> gain, DeviceBuffer<T> dy, V averageUxHat, GradientSink<T> dx)
         where V : struct, ISimd<V, T>
     {

@@ -5,7 +5,8 @@ using MiniGrad.Backends;
 namespace MiniGrad.Ops;
 
 /// <summary>
-/// Weight normalization (Salimans, Kingma 2016): the weights of each unit, a column v of an [inputs, units] matrix, get the length g, fused:
+/// Weight normalization (Salimans, Kingma 2016): the weights of each unit, a column v of an [inputs, units] matrix, get the length g,
+/// fused:
 /// <code>
 /// w = g v / ||v||
 /// </code>
@@ -66,7 +67,9 @@ internal sealed class WeightNormNode<T> : TapeNode<T>
     }
 }
 
-/// <summary>One pass down the columns of a chunk for the lengths, one to write; rows in groups, as in <see cref="BatchNormForward{T}"/>.</summary>
+/// <summary>
+/// One pass down the columns of a chunk for the lengths, one to write; rows in groups, as in <see cref="BatchNormForward{T}"/>.
+/// </summary>
 internal readonly struct WeightNormForward<T>(
     DeviceBuffer<T> v, DeviceBuffer<T> gain, DeviceBuffer<T> w, DeviceBuffer<T> norm, int rows, int columns)
     : IKernel<T>
