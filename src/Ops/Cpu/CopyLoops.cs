@@ -13,9 +13,8 @@ internal static class CopyLoops<T, V>
 
     public static void Copy(WorkerPool workers, in CopyCall<T> call)
     {
-        int rowLength = call.Shape.Aligned[^1], rows = call.Shape.ElementCount / rowLength;
-        int rowsPerChunk = Math.Max(1, ElementsPerChunk / rowLength);
-        workers.Run(new CopyJob(call, rows, rowsPerChunk), (rows + rowsPerChunk - 1) / rowsPerChunk);
+        CopyPlan plan = new(call.Shape, call.StridesX, call.StridesY);
+        workers.Run(new CopyJob(call, plan), plan.Chunks);
     }
 
     public static void Gather(WorkerPool workers, DeviceBuffer<T> table, DeviceBuffer<int> indices, DeviceBuffer<T> y, int rowLength)
@@ -56,22 +55,51 @@ internal static class CopyLoops<T, V>
         }
     }
 
-    private readonly struct CopyJob(CopyCall<T> call, int rows, int rowsPerChunk) : IChunkJob
+    /// <summary>
+    /// A strip of the source's fastest axis times the whole of the destination's, tile by tile: within a tile, every cache line that is
+    /// read or written is used in full before it leaves the cache.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void CopyStrip(
+        DeviceBuffer<T> x, int fromX, DeviceBuffer<T> y, int toY, CopyAxis column, int columns, CopyAxis row, V scale, bool accumulate)
+    {
+        for (int first = 0; first < row.Extent; first += CopyPlan.Tile)
+        {
+            int end = Math.Min(row.Extent, first + CopyPlan.Tile);
+            for (int j = 0; j < columns; j++)
+            {
+                int from = fromX + (j * column.StepX), to = toY + (j * column.StepY);
+                for (int i = first; i < end; i++)
+                {
+                    V value = scale * V.LoadSplat(x, from + (i * row.StepX));
+                    int at = to + (i * row.StepY);
+                    V.StoreScalar(accumulate ? V.LoadSplat(y, at) + value : value, y, at);
+                }
+            }
+        }
+    }
+
+    private readonly struct CopyJob(CopyCall<T> call, CopyPlan plan) : IChunkJob
     {
         public void Run(int chunk)
         {
             V scale = V.Splat(call.Scale);
-            int end = Math.Min(rows, (chunk + 1) * rowsPerChunk);
-            for (int row = chunk * rowsPerChunk; row < end; row++)
+            CopyAxis row = plan.Row, column = plan.Column;
+            int end = Math.Min(plan.Items, (chunk + 1) * plan.ItemsPerChunk);
+            for (int item = chunk * plan.ItemsPerChunk; item < end;)
             {
-                int rest = row, x = 0, y = 0;
-                for (int axis = Shape.MaxRank - 2; axis >= 0; axis--)
+                (int x, int y, int length, int rows) = plan.Locate(item, end);
+                item += rows;
+                if (plan.IsTransposed)
                 {
-                    rest = Math.DivRem(rest, call.Shape.Aligned[axis], out int index);
-                    x += index * call.StridesX[axis];
-                    y += index * call.StridesY[axis];
+                    CopyStrip(call.X, x, call.Y, y, column, length, row, scale, call.Accumulate);
+                    continue;
                 }
-                CopyRow(call.X, x, call.StridesX[Shape.MaxRank - 1], call.Y, y, call.StridesY[Shape.MaxRank - 1], call.Shape.Aligned[^1], scale, call.Accumulate);
+                for (int r = 0; r < rows; r++)
+                {
+                    int fromX = x + (r * column.StepX), toY = y + (r * column.StepY);
+                    CopyRow(call.X, fromX, row.StepX, call.Y, toY, row.StepY, length, scale, call.Accumulate);
+                }
             }
         }
     }

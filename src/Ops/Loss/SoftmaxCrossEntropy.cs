@@ -25,7 +25,7 @@ public static class SoftmaxCrossEntropyExtensions
         /// <exception cref="ArgumentOutOfRangeException"><paramref name="labelSmoothing"/> is not in [0, 1).</exception>
         public Tensor<T> SoftmaxCrossEntropy(ReadOnlySpan<int> labels, double labelSmoothing = 0)
         {
-            Tape<T> tape = logits.Tape;
+            Tape<T> tape = Operands.TapeOf("SoftmaxCrossEntropy", logits);
             int columns = logits.Shape[-1], rows = logits.Shape.ElementCount / columns;
             Validate(logits.Shape, rows, labels, labelSmoothing);
             Tensor<T> loss = tape.NewResult(Shape.Scalar, logits.NeedsGradient);

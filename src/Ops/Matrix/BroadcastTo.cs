@@ -18,7 +18,7 @@ public static class BroadcastToExtensions
                 throw new ArgumentException(
                     $"BroadcastTo: shape {x.Shape} does not broadcast to {shape}: only axes of extent 1 are repeated.");
             }
-            Tape<T> tape = x.Tape;
+            Tape<T> tape = Operands.TapeOf("BroadcastTo", x);
             Tensor<T> y = tape.NewResult(shape, x.NeedsGradient);
             tape.Backend.Copy(new CopyCall<T>(x.Value, Strides.RowMajor(x.Shape), y.Value, Strides.RowMajor(shape), shape, T.One, false));
             if (y.NeedsGradient)

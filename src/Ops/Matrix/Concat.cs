@@ -65,7 +65,7 @@ internal static class Joined
     public static Tensor<T> Join<T>(string op, ReadOnlySpan<Tensor<T>> tensors, Shape shape, int axis)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
-        Tape<T> tape = tensors[0].Tape;
+        Tape<T> tape = Operands.TapeOf(op, tensors);
         int rows = 1;
         for (int i = 0; i < axis; i++)
         {
@@ -74,7 +74,7 @@ internal static class Joined
         bool needsGradient = false;
         foreach (Tensor<T> tensor in tensors)
         {
-            needsGradient |= Operands.TapeOf(op, tensors[0], tensor) == tape && tensor.NeedsGradient;
+            needsGradient |= tensor.NeedsGradient;
         }
         Tensor<T> y = tape.NewResult(shape, needsGradient);
         Strides stridesY = Strides.RowMajor(new Shape(rows, shape.ElementCount / rows));

@@ -18,7 +18,7 @@ public static class GatherExtensions
         /// <exception cref="ArgumentException">An index is out of range, or there is none.</exception>
         public Tensor<T> Gather(ReadOnlySpan<int> indices)
         {
-            Tape<T> tape = table.Tape;
+            Tape<T> tape = Operands.TapeOf("Gather", table);
             int rows = table.Shape[0], rowLength = table.Shape.ElementCount / rows;
             for (int r = 0; r < indices.Length; r++)
             {

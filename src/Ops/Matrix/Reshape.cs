@@ -26,10 +26,11 @@ public static class ReshapeExtensions
                     $"Reshape: shape {x.Shape} has {x.Shape.ElementCount} elements and {shape} has {shape.ElementCount}: " +
                     "they must be as many.");
             }
-            Tensor<T> y = x.Tape.NewView(x.Value, shape, x.NeedsGradient);
+            Tape<T> tape = Operands.TapeOf("Reshape", x);
+            Tensor<T> y = tape.NewView(x.Value, shape, x.NeedsGradient);
             if (y.NeedsGradient)
             {
-                x.Tape.Record<ReshapeNode<T>>(y, x);
+                tape.Record<ReshapeNode<T>>(y, x);
             }
             return y;
         }

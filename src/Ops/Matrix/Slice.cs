@@ -21,7 +21,7 @@ public static class SliceExtensions
         /// <exception cref="ArgumentOutOfRangeException">There is no such axis, or the run is not within it.</exception>
         public Tensor<T> Slice(int axis, int start, int length)
         {
-            Tape<T> tape = x.Tape;
+            Tape<T> tape = Operands.TapeOf("Slice", x);
             SlicedAxis cut = new(x.Shape, axis, start, length);
             Tensor<T> y;
             if (cut.IsContiguous)

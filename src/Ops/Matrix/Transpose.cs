@@ -37,7 +37,7 @@ public static class TransposeExtensions
         /// <exception cref="ArgumentException"><paramref name="axes"/> does not name every axis once.</exception>
         public Tensor<T> Permute(params ReadOnlySpan<int> axes)
         {
-            Tape<T> tape = x.Tape;
+            Tape<T> tape = Operands.TapeOf("Transpose", x);
             Span<int> extents = stackalloc int[x.Shape.Rank];
             Strides strides = Permuted(x.Shape, axes, extents);
             Shape shape = new(extents);

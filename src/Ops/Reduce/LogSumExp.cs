@@ -30,7 +30,7 @@ public static class LogSumExpExtensions
         {
             ReducedShape reduced = new("LogSumExp", x.Shape, axes);
             Shape kept = reduced.Kept;
-            Tape<T> tape = x.Tape;
+            Tape<T> tape = Operands.TapeOf("LogSumExp", x);
             IBackend<T> backend = tape.Backend;
             Tensor<T> y = tape.NewResult(reduced.Result(keepDims), x.NeedsGradient);
             using (Scratch<T> terms = backend.Pool.RentScratch<T>(x.Shape.ElementCount), largest = backend.Pool.RentScratch<T>(kept.ElementCount))

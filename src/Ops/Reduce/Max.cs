@@ -26,7 +26,7 @@ public static class MaxExtensions
         public Tensor<T> Max(ReadOnlySpan<int> axes, bool keepDims)
         {
             ReducedShape reduced = new("Max", x.Shape, axes);
-            Tape<T> tape = x.Tape;
+            Tape<T> tape = Operands.TapeOf("Max", x);
             Tensor<T> y = tape.NewResult(reduced.Result(keepDims), x.NeedsGradient);
             tape.Backend.ReduceTo(x.Value, x.Shape, y.Value, reduced.Kept, default(MaxReduction<T>), T.One, accumulate: false);
             if (y.NeedsGradient)

@@ -24,7 +24,7 @@ public static class SumExtensions
 
         internal Tensor<T> ScaledSum(ReducedShape reduced, bool keepDims, T scale)
         {
-            Tape<T> tape = x.Tape;
+            Tape<T> tape = Operands.TapeOf("Sum", x);
             Tensor<T> y = tape.NewResult(reduced.Result(keepDims), x.NeedsGradient);
             tape.Backend.ReduceTo(x.Value, x.Shape, y.Value, reduced.Kept, default(SumReduction<T>), scale, accumulate: false);
             if (y.NeedsGradient)

@@ -34,7 +34,7 @@ public static class VarianceExtensions
                     $"Variance: {reduced.Count} element(s) of shape {x.Shape} with correction {correction} leave nothing to divide by; " +
                     "use correction 0 or other axes.");
             }
-            Tape<T> tape = x.Tape;
+            Tape<T> tape = Operands.TapeOf("Variance", x);
             IBackend<T> backend = tape.Backend;
             T one = T.One, scale = one / T.CreateChecked(reduced.Count - correction);
             Tensor<T> y = tape.NewResult(reduced.Result(keepDims), x.NeedsGradient);

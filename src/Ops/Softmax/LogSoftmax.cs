@@ -25,7 +25,7 @@ public static class LogSoftmaxExtensions
             {
                 return x.Transpose(axis, -1).LogSoftmax().Transpose(axis, -1);
             }
-            Tape<T> tape = x.Tape;
+            Tape<T> tape = Operands.TapeOf("LogSoftmax", x);
             int columns = x.Shape[-1], rows = x.Shape.ElementCount / columns;
             Tensor<T> y = tape.NewResult(x.Shape, x.NeedsGradient);
             tape.Backend.Run(new LogSoftmaxForward<T>(x.Value, y.Value, columns), rows, RowChunks.Grain(rows, columns));
