@@ -7,7 +7,7 @@ namespace MiniGrad.GoldenGenerator;
 /// <summary>Activations and other functions of one element.</summary>
 internal static class ElementwiseCases
 {
-    /// <summary>Intervals of inputs: where functions bend, where cancellation shows, where exponentials are nearly 0, and where they overflow.</summary>
+    /// <summary>Intervals of inputs: where functions bend, where differences cancel, where exponentials vanish and where they overflow.</summary>
     private static readonly (string Name, double Bound, int Concentration)[] Ranges =
         [("ordinary", 3, 1), ("small", 1e-3, 1), ("large", 30, 3), ("huge", 1e4, 5)];
 
@@ -62,7 +62,8 @@ internal static class ElementwiseCases
             string with = string.Concat(arguments.Select(argument => $", {argument.Name} {argument.Value[0]}"));
             foreach ((string name, double bound, int concentration) in Ranges)
             {
-                recorder.Record($"{op}{with}, {name} inputs", op, [new("x", [3, 7], -bound, bound, concentration)], x => forward(x[0]), arguments);
+                Input input = new("x", [3, 7], -bound, bound, concentration);
+                recorder.Record($"{op}{with}, {name} inputs", op, [input], x => forward(x[0]), arguments);
             }
         }
     }

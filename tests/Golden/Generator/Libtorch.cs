@@ -13,5 +13,6 @@ internal static class Libtorch
     public static Tensor RmsNorm(Tensor x, Tensor gain, double epsilon) => Script.invoke<Tensor>("rms_norm", x, gain, epsilon);
 
     /// <summary><c>torch._weight_norm</c> of weights stored [in, out] with one gain per unit; libtorch's own layout is [out, in].</summary>
-    public static Tensor WeightNorm(Tensor v, Tensor gain) => Script.invoke<Tensor>("weight_norm", v.t().contiguous(), gain.unsqueeze(1)).t();
+    public static Tensor WeightNorm(Tensor v, Tensor gain) =>
+        Script.invoke<Tensor>("weight_norm", v.t().contiguous(), gain.unsqueeze(1)).t();
 }

@@ -30,7 +30,8 @@ internal static class LossCases
         foreach ((string range, double bound) in new[] { ("ordinary", 3.0), ("large", 30), ("huge", 1e4) })
         {
             recorder.Record(
-                $"binary cross-entropy, {range} logits", "binary cross-entropy", [new("logits", [4, 7], -bound, bound), new("targets", [4, 7], 0, 1)],
+                $"binary cross-entropy, {range} logits", "binary cross-entropy",
+                [new("logits", [4, 7], -bound, bound), new("targets", [4, 7], 0, 1)],
                 x => binary_cross_entropy_with_logits(x[0], x[1]));
         }
         Input predictions = new("predictions", [4, 7]), targets = new("targets", [4, 7]);
@@ -39,7 +40,8 @@ internal static class LossCases
         recorder.Record("mean absolute error where equal", "mean absolute error", At(0, 1, -1), x => l1_loss(x[0], x[1]));
         foreach (double delta in new[] { 1, 0.3, 2.5 })
         {
-            recorder.Record($"huber, delta {delta}", "huber", [predictions, targets], x => huber_loss(x[0], x[1], delta), [("delta", [delta])]);
+            recorder.Record(
+                $"huber, delta {delta}", "huber", [predictions, targets], x => huber_loss(x[0], x[1], delta), [("delta", [delta])]);
         }
         recorder.Record("huber at its joints", "huber", At(0.5, -0.5, 0, 0.75), x => huber_loss(x[0], x[1], 0.5), [("delta", [0.5])]);
     }

@@ -8,9 +8,9 @@ namespace MiniGrad.GoldenGenerator;
 /// Loads TorchSharp's native library where the C++ runtime is older than the one it was linked with.
 /// </summary>
 /// <remarks>
-/// TorchSharp 0.107.0 requires version GLIBCXX_3.4.32 of libstdc++ (GCC 13), for a marker symbol that nothing calls. Distributions with GCC 12
-/// lack that version, and their loader refuses the whole library. ELF can say that a version is wanted but not needed (VER_FLG_WEAK);
-/// this sets that flag in the copy of the library in the output folder.
+/// TorchSharp 0.107.0 requires version GLIBCXX_3.4.32 of libstdc++ (GCC 13), for a marker symbol that nothing calls. Distributions
+/// with GCC 12 lack that version, and their loader refuses the whole library. ELF can say that a version is wanted but not needed
+/// (VER_FLG_WEAK); this sets that flag in the copy of the library in the output folder.
 /// </remarks>
 internal static class NativeLoader
 {
@@ -36,7 +36,8 @@ internal static class NativeLoader
 
     /// <summary>Flags every requirement of <paramref name="version"/> in a 64-bit little-endian ELF image as weak.</summary>
     /// <remarks>
-    /// Section headers: start at 0x28, their size and number at 0x3a and 0x3c. Of a header: type at 4, file offset at 24, linked section at 40.
+    /// Section headers: start at 0x28, their size and number at 0x3a and 0x3c.
+    /// Of a header: type at 4, file offset at 24, linked section at 40.
     /// Of a needed library (Verneed): number of versions at 2, distance to the first at 8, to the next library at 12.
     /// Of a needed version (Vernaux): flags at 4, name at 8 (in the linked string section), distance to the next at 12.
     /// </remarks>

@@ -16,11 +16,14 @@ internal static class NormalizerCases
             foreach (double epsilon in new[] { 1e-5, 1e-3 })
             {
                 recorder.Record(
-                    $"layer norm of {name}, epsilon {epsilon}", "layer norm", inputs, x => layer_norm(x[0], [d], x[1], x[2], epsilon), [("epsilon", [epsilon])]);
+                    $"layer norm of {name}, epsilon {epsilon}", "layer norm", inputs,
+                    x => layer_norm(x[0], [d], x[1], x[2], epsilon), [("epsilon", [epsilon])]);
                 recorder.Record(
-                    $"RMS norm of {name}, epsilon {epsilon}", "RMS norm", inputs[..2], x => Libtorch.RmsNorm(x[0], x[1], epsilon), [("epsilon", [epsilon])]);
+                    $"RMS norm of {name}, epsilon {epsilon}", "RMS norm", inputs[..2],
+                    x => Libtorch.RmsNorm(x[0], x[1], epsilon), [("epsilon", [epsilon])]);
             }
-            recorder.Record($"layer norm of {name}, no gain or bias", "layer norm", inputs[..1], x => layer_norm(x[0], [d]), [("epsilon", [1e-5])]);
+            recorder.Record(
+                $"layer norm of {name}, no gain or bias", "layer norm", inputs[..1], x => layer_norm(x[0], [d]), [("epsilon", [1e-5])]);
         }
         foreach ((int rows, int d, int groups) in new[] { (3, 8, 2), (4, 33, 3), (4, 12, 1) })
         {
@@ -28,7 +31,7 @@ internal static class NormalizerCases
                 $"group norm of {rows}x{d} in {groups}", "group norm", [new("x", [rows, d]), new("gain", [d], 0.5, 1.5), new("bias", [d])],
                 x => group_norm(x[0], groups, x[1], x[2]), [("groups", [groups]), ("epsilon", [1e-5])]);
         }
-        // Not two rows: their normalized values are 1 and -1 whatever they are, but for epsilon, so that dx is what rounding leaves of a difference.
+        // Not two rows: their normalized values are 1 and -1 whatever they are, but for epsilon, and dx is what rounding leaves of a difference.
         foreach ((int rows, int d) in new[] { (4, 5), (7, 19), (3, 3), (37, 2) })
         {
             Input[] inputs = [new("x", [rows, d]), new("gain", [d], 0.5, 1.5), new("bias", [d])];
@@ -37,7 +40,12 @@ internal static class NormalizerCases
             {
                 recorder.Record(
                     $"batch norm of {rows}x{d}, {phase}", $"batch norm, {phase}", inputs, state,
-                    x => [("y", batch_norm(x[0], x[3], x[4], x[1], x[2], phase == "training", 0.1, 1e-5)), ("runningMean", x[3]), ("runningVariance", x[4])],
+                    x =>
+                    [
+                        ("y", batch_norm(x[0], x[3], x[4], x[1], x[2], phase == "training", 0.1, 1e-5)),
+                        ("runningMean", x[3]),
+                        ("runningVariance", x[4]),
+                    ],
                     [("epsilon", [1e-5]), ("momentum", [0.1])], []);
             }
             // libtorch has no normalizer with the unbiased variance; this is its own autograd over the definition.

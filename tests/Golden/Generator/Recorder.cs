@@ -10,14 +10,14 @@ namespace MiniGrad.GoldenGenerator;
 /// <param name="Shape">Its extents.</param>
 /// <param name="Low">The lower end of the interval.</param>
 /// <param name="High">The upper end.</param>
-/// <param name="Concentration">1 draws evenly; above 1, distances from the middle are raised to this power, so that a wide interval keeps small elements.</param>
+/// <param name="Concentration">Above 1, distances from the middle are raised to this power, so that a wide interval keeps small elements.</param>
 /// <param name="Values">The elements, instead of an interval.</param>
 internal sealed record Input(string Name, int[] Shape, double Low = -2, double High = 2, int Concentration = 1, double[]? Values = null)
 {
     /// <summary>An input with these elements.</summary>
     public static Input Of(string name, int[] shape, params double[] values) => new(name, shape, Values: values);
 
-    /// <summary>The elements, of four digits to keep the files short; a case's name seeds them, so that a new case changes no other.</summary>
+    /// <summary>The elements, of four digits to keep files short. The name of the case seeds them: a new case changes no other.</summary>
     public double[] Draw(string seed)
     {
         if (Values is not null)
@@ -67,10 +67,11 @@ internal sealed class Recorder
     /// <param name="arguments">Recorded as given.</param>
     /// <param name="labels">Recorded as given.</param>
     public void Record(
-        string name, string op, Input[] inputs, Func<Tensor[], Tensor> forward, (string Name, double[] Value)[]? arguments = null, int[]? labels = null) =>
+        string name, string op, Input[] inputs, Func<Tensor[], Tensor> forward,
+        (string Name, double[] Value)[]? arguments = null, int[]? labels = null) =>
         Record(name, op, inputs, [], x => [("y", forward(x))], arguments ?? [], labels ?? []);
 
-    /// <summary>Records <paramref name="forward"/>, which has state: inputs that are not differentiated, passed behind the others.</summary>
+    /// <summary>Records <paramref name="forward"/>, which has state: inputs passed behind the others and not differentiated.</summary>
     public void Record(
         string name, string op, Input[] inputs, Input[] state, Func<Tensor[], (string Name, Tensor Value)[]> forward,
         (string Name, double[] Value)[] arguments, int[] labels)

@@ -30,7 +30,8 @@ internal static class ReductionCases
         }
         recorder.Record("logsumexp of huge inputs", "logsumexp", [new("x", [4, 7], -1e4, 1e4)], x => x[0].logsumexp(1), [("axes", [1])]);
         recorder.Record(
-            "logsumexp of equal huge inputs", "logsumexp", [Input.Of("x", [2, 3], 1e4, 1e4, 1e4, -1e4, -1e4, -1e4)], x => x[0].logsumexp(1), [("axes", [1])]);
+            "logsumexp of equal huge inputs", "logsumexp", [Input.Of("x", [2, 3], 1e4, 1e4, 1e4, -1e4, -1e4, -1e4)],
+            x => x[0].logsumexp(1), [("axes", [1])]);
         double masked = double.NegativeInfinity;
         recorder.Record(
             "logsumexp, masked", "logsumexp", [Input.Of("x", [2, 3], 1, masked, 2, masked, masked, -1)],
@@ -38,7 +39,8 @@ internal static class ReductionCases
         recorder.Record("max of ties", "max", [Input.Of("x", [2, 4], 1, 3, 3, 2, 5, 5, 5, 5)], x => x[0].amax([1]), [("axes", [1])]);
         // Deviations are a twentieth of the mean: a variance from sums of squares loses three digits here, too many in float32.
         recorder.Record(
-            "variance far from zero", "variance", [new("x", [3, 37], 9.5, 10.5)], x => x[0].var([1], unbiased: false), [("axes", [1]), ("unbiased", [0])]);
+            "variance far from zero", "variance", [new("x", [3, 37], 9.5, 10.5)],
+            x => x[0].var([1], unbiased: false), [("axes", [1]), ("unbiased", [0])]);
     }
 
     /// <summary>Over several axes: they become the last one first, since libtorch's function here takes one.</summary>

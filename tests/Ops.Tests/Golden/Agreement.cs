@@ -7,7 +7,8 @@ namespace MiniGrad.Ops.Tests.Golden;
 /// <code>
 /// |actual - expected| &lt;= tolerance max |expected|      tolerance = 1e-12 in float64, 1e-5 in float32
 /// </code>
-/// so that an element that is small only by cancellation is not asked for digits that its summands do not have. NaN and infinities are matched as such.
+/// so that an element that is small only by cancellation is not asked for digits that its summands do not have. NaN and infinities agree
+/// with themselves only.
 /// </summary>
 internal static class Agreement
 {

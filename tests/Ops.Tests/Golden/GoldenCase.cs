@@ -3,8 +3,8 @@ using System.Text.Json.Serialization;
 
 namespace MiniGrad.Ops.Tests.Golden;
 
-/// <summary>One computation by libtorch: what went in, what came out, and the gradients. Written by the generator, read by the tests.</summary>
-/// <remarks>Numbers are recorded with as many digits as bring back the same bits; float32 cases hold what libtorch computed in float32.</remarks>
+/// <summary>One computation by libtorch: what went in, what came out, and gradients. Written by the generator, read by the tests.</summary>
+/// <remarks>Numbers have as many digits as bring back the same bits; float32 cases hold what libtorch computed in float32.</remarks>
 public sealed record GoldenCase
 {
     /// <summary>What the case is about; unique in its file together with <see cref="Type"/>.</summary>

@@ -13,7 +13,8 @@ internal static class GoldenData
         from file in files from golden in Read(file) select new TheoryDataRow<string, string, string>(file, golden.Type, golden.Name);
 
     /// <summary>The case of a row.</summary>
-    public static GoldenCase Find(string file, string type, string name) => Read(file).Single(golden => golden.Type == type && golden.Name == name);
+    public static GoldenCase Find(string file, string type, string name) =>
+        Read(file).Single(golden => golden.Type == type && golden.Name == name);
 
     private static GoldenCase[] Read(string file) => Files.GetOrAdd(file, static file =>
     {

@@ -7,7 +7,8 @@ namespace MiniGrad.Ops.Tests.Golden;
 /// <summary>Every recorded op, against what libtorch computed.</summary>
 public class GoldenTests
 {
-    public static IEnumerable<TheoryDataRow<string, string, string>> Cases => GoldenData.Rows("elementwise", "reductions", "matrix", "softmax", "losses", "normalizers");
+    public static IEnumerable<TheoryDataRow<string, string, string>> Cases =>
+        GoldenData.Rows("elementwise", "reductions", "matrix", "softmax", "losses", "normalizers");
 
     [Theory]
     [MemberData(nameof(Cases))]

@@ -30,27 +30,44 @@ public class GoldenTrainingTests
     {
         using IBackend<T> backend = CpuBackend.Create<T>();
         using Tape<T> tape = new(backend);
-        Dictionary<string, Parameter<T>> values = golden.Inputs.Skip(1).ToDictionary(input => input.Name, input => Create<T>(backend, input));
-        using Optimizer<T> optimizer = CreateOptimizer(golden, [.. values.Values.Where(value => !value.Name.Contains("running"))]);
+        using Mlp<T> model = CreateModel(golden, backend);
+        using Optimizer<T> optimizer = CreateOptimizer(golden, model.Parameters);
         GoldenTensor x = golden.Input("x"), losses = golden.Output("losses");
         T[] actual = new T[losses.Values.Length];
         for (int step = 0; step < actual.Length; step++)
         {
-            Tensor<T> loss = Forward(golden.Op, values, tape.Constant(x.Elements<T>(), new Shape(x.Shape)), Phase.Training).SoftmaxCrossEntropy(golden.Labels);
+            Tensor<T> loss = model.Forward(tape.Constant(x.Elements<T>(), new Shape(x.Shape))).SoftmaxCrossEntropy(golden.Labels);
             tape.Backward(loss);
-            Clip(golden, optimizer.Parameters);
+            Clip(golden, model.Parameters);
             optimizer.Step();
             optimizer.ZeroGradients();
             actual[step] = loss.Item();
             tape.Reset();
         }
         Agreement.Require<T>(losses, actual, "");
-        foreach (Parameter<T> value in values.Values)
+        foreach (NamedParameter<T> value in model.NamedParameters.Concat(model.NamedState))
         {
-            Agreement.Require<T>(golden.Output(value.Name), value.ToArray(), "trained");
+            Agreement.Require<T>(golden.Output(value.Path), value.Parameter.ToArray(), "trained");
         }
-        Tensor<T> logits = Forward(golden.Op, values, tape.Constant(x.Elements<T>(), new Shape(x.Shape)), Phase.Evaluation);
+        Tensor<T> logits = model.Forward(tape.Constant(x.Elements<T>(), new Shape(x.Shape)), Phase.Evaluation);
         Agreement.Require<T>(golden.Output("logits"), logits.ToArray(), "evaluation");
+    }
+
+    /// <summary>A perceptron with the recorded parameters, which are all that it has.</summary>
+    private static Mlp<T> CreateModel<T>(GoldenCase golden, IBackend<T> backend)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        NormalizationScheme scheme = Enum.Parse<NormalizationScheme>(golden.Op, ignoreCase: true);
+        int[] last = golden.Input("output.weight").Shape;
+        Mlp<T> model = new(backend, golden.Input("x").Shape[1], [last[0], last[0]], last[1], new Philox(0), scheme, Activation.Tanh);
+        NamedParameter<T>[] values = [.. model.NamedParameters, .. model.NamedState];
+        Assert.Equal(golden.Inputs.Skip(1).Select(input => input.Name).Order(), values.Select(value => value.Path).Order());
+        foreach (NamedParameter<T> value in values)
+        {
+            Assert.Equal(new Shape(golden.Input(value.Path).Shape), value.Parameter.Shape);
+            value.Parameter.Set(golden.Input(value.Path).Elements<T>());
+        }
+        return model;
     }
 
     private static void Clip<T>(GoldenCase golden, IReadOnlyList<Parameter<T>> parameters)
@@ -66,44 +83,15 @@ public class GoldenTrainingTests
         }
     }
 
-    private static Parameter<T> Create<T>(IBackend<T> backend, GoldenTensor recorded)
-        where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        Parameter<T> parameter = new(backend, recorded.Name, new Shape(recorded.Shape));
-        parameter.Set(recorded.Elements<T>());
-        return parameter;
-    }
-
-    private static Tensor<T> Forward<T>(string scheme, Dictionary<string, Parameter<T>> values, Tensor<T> x, Phase phase)
-        where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        foreach (string layer in new[] { "hidden0", "hidden1" })
-        {
-            Tensor<T> W(string name) => x.Tape.Watch(values[$"{layer}.{name}"]);
-            x = (scheme switch
-            {
-                "none" => x.Affine(W("weight"), W("bias")),
-                "weight" => x.Affine(W("weight").WeightNorm(W("gain")), W("bias")),
-                "layer" => x.Affine(W("weight")).LayerNorm(W("gain"), W("bias")),
-                "rms" => x.Affine(W("weight")).RmsNorm(W("gain")),
-                "group" => x.Affine(W("weight")).GroupNorm(2, W("gain"), W("bias")),
-                "batch" when phase == Phase.Training => x.Affine(W("weight")).BatchNorm(W("gain"), W("bias"), running: Running(layer)),
-                _ => x.Affine(W("weight")).BatchNormEvaluation(W("gain"), W("bias"), Running(layer)),
-            }).Tanh();
-        }
-        return x.Affine(x.Tape.Watch(values["output.weight"]), x.Tape.Watch(values["output.bias"]));
-
-        RunningStatistics<T> Running(string layer) => new(values[$"{layer}.runningMean"].Value, values[$"{layer}.runningVariance"].Value);
-    }
-
-    private static Optimizer<T> CreateOptimizer<T>(GoldenCase golden, Parameter<T>[] parameters)
+    private static Optimizer<T> CreateOptimizer<T>(GoldenCase golden, IReadOnlyList<Parameter<T>> parameters)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         double rate = golden.Argument("learningRate");
         return golden.Optimizer switch
         {
             "sgd" => new Sgd<T>(parameters, rate, Optional("momentum", 0), Optional("weightDecay", 0), golden.IsSet("nesterov")),
-            "adam" => new Adam<T>(parameters, rate, Optional("beta1", 0.9), Optional("beta2", 0.999), Optional("epsilon", 1e-8), Optional("weightDecay", 0)),
+            "adam" => new Adam<T>(
+                parameters, rate, Optional("beta1", 0.9), Optional("beta2", 0.999), Optional("epsilon", 1e-8), Optional("weightDecay", 0)),
             "adamw" => new AdamW<T>(parameters, rate, weightDecay: Optional("weightDecay", 0)),
             "rmsprop" => new RmsProp<T>(
                 parameters, rate, Optional("alpha", 0.99), Optional("epsilon", 1e-8), Optional("momentum", 0), Optional("weightDecay", 0)),
