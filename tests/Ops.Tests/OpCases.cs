@@ -61,10 +61,14 @@ public sealed class OpCase
     /// double run compute the same thing.
     /// </summary>
     public T[][] Inputs<T>(int seed = 1)
+        where T : unmanaged, IFloatingPointIeee754<T> => Inputs<T>(Shapes, seed);
+
+    /// <summary>The same for arguments of other shapes than the case's own.</summary>
+    public T[][] Inputs<T>(IReadOnlyList<Shape> shapes, int seed = 1)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         Random random = new(seed);
-        return [.. Shapes.Select(shape => Enumerable.Range(0, shape.ElementCount).Select(_ => T.CreateChecked(Sample(random))).ToArray())];
+        return [.. shapes.Select(shape => Enumerable.Range(0, shape.ElementCount).Select(_ => T.CreateChecked(Sample(random))).ToArray())];
     }
 
     /// <summary>Runs the op on the tape of its inputs.</summary>

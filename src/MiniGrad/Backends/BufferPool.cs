@@ -12,7 +12,11 @@ namespace MiniGrad.Backends;
 /// </remarks>
 /// <param name="allocator">Where memory comes from.</param>
 /// <param name="withTangents">Whether every block is followed by as many bytes again for the tangents of dual numbers.</param>
-public sealed class BufferPool(IDeviceAllocator allocator, bool withTangents = false) : IDisposable
+/// <param name="exactSizes">
+/// Whether every block has the very size asked for and is not used again: slow, but with an allocator that guards its blocks, no access
+/// outside goes unseen.
+/// </param>
+public sealed class BufferPool(IDeviceAllocator allocator, bool withTangents = false, bool exactSizes = false) : IDisposable
 {
     private const int SmallestLog2 = 6;
 
@@ -34,6 +38,7 @@ public sealed class BufferPool(IDeviceAllocator allocator, bool withTangents = f
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
         ThrowIfDisposed();
         int sizeClass = SizeClass(Math.Max(bytes, 1L << SmallestLog2), out long capacity);
+        capacity = exactSizes ? bytes : capacity;
         if (!free[sizeClass].TryPop(out DeviceBlock? block))
         {
             long total = withTangents ? 2 * capacity : capacity;
@@ -61,6 +66,9 @@ public sealed class BufferPool(IDeviceAllocator allocator, bool withTangents = f
         if (!disposed)
         {
             Poison(block);
+        }
+        if (!disposed && !exactSizes)
+        {
             free[block.SizeClass].Push(block);
         }
     }

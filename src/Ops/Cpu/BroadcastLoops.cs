@@ -5,8 +5,9 @@ using MiniGrad.Backends;
 namespace MiniGrad.Ops.Cpu;
 
 /// <summary>
-/// The loops under binary formulas. Axes are merged where both operands allow it; then the last axis is the vector loop, in which an operand either
-/// steps by one or, where it is broadcast, stays: equal shapes, a scalar and a bias row are one run of the inner loop per row.
+/// The loops under binary formulas. Axes are merged where both operands allow it; then the last axis is the vector loop, in which an
+/// operand either steps by one or, where it is broadcast, stays: equal shapes, a scalar and a bias row are one run of the inner loop per
+/// row.
 /// </summary>
 internal static class BroadcastLoops<T, V>
     where T : unmanaged, IFloatingPointIeee754<T>
@@ -77,7 +78,9 @@ internal static class BroadcastLoops<T, V>
 
         public bool StepsB => stridesB[Shape.MaxRank - 1] != 0;
 
-        /// <summary>The first element of segment number <paramref name="segment"/> in the result and in each operand, and its length.</summary>
+        /// <summary>
+        /// The first element of segment number <paramref name="segment"/> in the result and in each operand, and its length.
+        /// </summary>
         public (int Y, int A, int B, int Length) Locate(int segment)
         {
             int row = Math.DivRem(segment, segmentsPerRow, out int part);
@@ -110,7 +113,8 @@ internal static class BroadcastLoops<T, V>
 
         [MethodImpl(MethodImplOptions.NoInlining)]
         private static void RunSegment(
-            TOp f, DeviceBuffer<T> a, int offsetA, bool stepsA, DeviceBuffer<T> b, int offsetB, bool stepsB, DeviceBuffer<T> y, int offsetY, int length)
+            TOp f, DeviceBuffer<T> a, int offsetA, bool stepsA, DeviceBuffer<T> b, int offsetB, bool stepsB,
+            DeviceBuffer<T> y, int offsetY, int length)
         {
             V one = V.Splat(T.One);
             V splatA = V.LoadSplat(a, offsetA), splatB = V.LoadSplat(b, offsetB);

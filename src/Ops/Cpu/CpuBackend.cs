@@ -12,15 +12,16 @@ public static class CpuBackend
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="threads"/> is negative.</exception>
     /// <exception cref="NotSupportedException">The processor lacks the width.</exception>
     public static IBackend<T> Create<T>(int threads = 0, SimdWidth? width = null)
-        where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        return Choose(width) switch
+        where T : unmanaged, IFloatingPointIeee754<T> => CreateWithPool<T>(threads, width, new BufferPool(new NativeAllocator()));
+
+    /// <summary>The same, with memory from a pool of the caller's, which is disposed with the backend.</summary>
+    internal static IBackend<T> CreateWithPool<T>(int threads, SimdWidth? width, BufferPool pool)
+        where T : unmanaged, IFloatingPointIeee754<T> => Choose(width) switch
         {
-            SimdWidth.Bits512 => new CpuBackend<T, Simd512<T>>(threads),
-            SimdWidth.Bits256 => new CpuBackend<T, Simd256<T>>(threads),
-            _ => new CpuBackend<T, Scalar<T>>(threads),
+            SimdWidth.Bits512 => new CpuBackend<T, Simd512<T>>(threads, pool),
+            SimdWidth.Bits256 => new CpuBackend<T, Simd256<T>>(threads, pool),
+            _ => new CpuBackend<T, Scalar<T>>(threads, pool),
         };
-    }
 
     /// <summary>A backend on this machine's processor that computes with dual numbers, at a few times the cost; see <see cref="Jvp"/> and <see cref="Hvp"/>.</summary>
     /// <inheritdoc cref="Create"/>
@@ -48,11 +49,11 @@ internal class CpuBackend<T, V> : IBackend<T>
     where T : unmanaged, IFloatingPointIeee754<T>
     where V : struct, ISimd<V, T>
 {
-    public CpuBackend(int threads, bool withTangents = false)
+    public CpuBackend(int threads, BufferPool pool)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(threads);
         Workers = new WorkerPool(threads == 0 ? Environment.ProcessorCount : threads);
-        Pool = new BufferPool(new NativeAllocator(), withTangents);
+        Pool = pool;
     }
 
     public virtual string Name => $"cpu, {V.Width * 8 * System.Runtime.CompilerServices.Unsafe.SizeOf<T>()}-bit vectors, {Workers.Threads} threads";

@@ -7,7 +7,8 @@ namespace MiniGrad.Ops.Cpu;
 /// The CPU backend on dual numbers: every kernel is the one that the plain backend runs, read with <see cref="Dual{V, T}"/>. Only the matrix product,
 /// which is tuned for plain numbers, is taken apart by the product rule.
 /// </summary>
-internal sealed class DualBackend<T, V>(int threads) : CpuBackend<T, Dual<V, T>>(threads, withTangents: true), IDualBackend<T>
+internal sealed class DualBackend<T, V>(int threads)
+    : CpuBackend<T, Dual<V, T>>(threads, new BufferPool(new NativeAllocator(), withTangents: true)), IDualBackend<T>
     where T : unmanaged, IFloatingPointIeee754<T>
     where V : struct, ISimd<V, T>
 {

@@ -4,7 +4,9 @@ using MiniGrad.Backends;
 
 namespace MiniGrad.Ops.Cpu;
 
-/// <summary>The loops under unary formulas and optimizer rules: whole vectors, then one partial vector. Work is cut into fixed chunks.</summary>
+/// <summary>
+/// The loops under unary formulas and optimizer rules: whole vectors, then one partial vector. Work is cut into fixed chunks.
+/// </summary>
 internal static class ElementwiseLoops<T, V>
     where T : unmanaged, IFloatingPointIeee754<T>
     where V : struct, ISimd<V, T>

@@ -5,11 +5,12 @@ using MiniGrad.Backends;
 namespace MiniGrad.Ops.Cpu;
 
 /// <summary>
-/// The error function: x P(x^2) for |x| &lt;= 1, where it is nearly a line, and 1 - e^-Q(|x| - 1) beyond, where erfc decays. Within 2 units in the last place.
+/// The error function: x P(x^2) for |x| &lt;= 1, where it is nearly a line, and 1 - e^-Q(|x| - 1) beyond, where erfc decays. Within 2
+/// units in the last place.
 /// </summary>
 /// <remarks>
-/// P and Q are near-minimax polynomials, fitted to 50 digits by iteratively reweighted least squares at Chebyshev nodes, so that the relative error
-/// of erf is equal over the interval: 1.2e-9 and 1.1e-9 for float, 7.3e-18 and 6.8e-18 for double.
+/// P and Q are near-minimax polynomials, fitted to 50 digits by iteratively reweighted least squares at Chebyshev nodes, so that the
+/// relative error of erf is equal over the interval: 1.2e-9 and 1.1e-9 for float, 7.3e-18 and 6.8e-18 for double.
 /// </remarks>
 internal static class ErrorFunction
 {

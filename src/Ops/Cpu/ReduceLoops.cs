@@ -4,11 +4,13 @@ using MiniGrad.Backends;
 
 namespace MiniGrad.Ops.Cpu;
 
-/// <summary>Reductions over the middle axis of [outer, length, inner]: along rows when inner is 1, else down columns, a vector of columns at a time.</summary>
+/// <summary>
+/// Reductions over the middle axis of [outer, length, inner]: along rows when inner is 1, else down columns, a vector of columns at a time.
+/// </summary>
 /// <remarks>
-/// An axis is split in halves down to blocks, and partial results combined pairwise, so that rounding errors of a sum grow with the logarithm
-/// of its length. Inside a block four vectors run side by side: one alone would wait for its own last addition. The order depends on the extents
-/// and the vector width alone.
+/// An axis is split in halves down to blocks, and partial results combined pairwise, so that rounding errors of a sum grow with the
+/// logarithm of its length. Inside a block four vectors run side by side: one alone would wait for its own last addition. The order
+/// depends on the extents and the vector width alone.
 /// </remarks>
 internal static class ReduceLoops<T, V>
     where T : unmanaged, IFloatingPointIeee754<T>
@@ -81,7 +83,8 @@ internal static class ReduceLoops<T, V>
     }
 
     /// <summary>y[o, c] = the combination of column c of matrix o, for four vectors of columns at a time.</summary>
-    private readonly struct ColumnJob<TReduction>(TReduction reduction, ReduceCall<T> call, int columnsPerChunk, int chunksPerOuter) : IChunkJob
+    private readonly struct ColumnJob<TReduction>(TReduction reduction, ReduceCall<T> call, int columnsPerChunk, int chunksPerOuter)
+        : IChunkJob
         where TReduction : unmanaged, IReduction<T>
     {
         [MethodImpl(MethodImplOptions.NoInlining)]

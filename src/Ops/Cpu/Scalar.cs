@@ -5,7 +5,10 @@ using MiniGrad.Backends;
 namespace MiniGrad.Ops.Cpu;
 
 /// <summary>One number as a vector of width 1: what every wider vector must agree with, and what machines without SIMD run.</summary>
-/// <remarks>Members are the methods of <typeparamref name="T"/> itself, that is of System.Math, where it has accurate ones: its ExpM1 and Log1P are not.</remarks>
+/// <remarks>
+/// Members are the methods of <typeparamref name="T"/> itself, that is of System.Math, where it has accurate ones: its ExpM1 and Log1P are
+/// not.
+/// </remarks>
 internal readonly unsafe struct Scalar<T>(T value) : ISimd<Scalar<T>, T>, IExponentField<Scalar<T>>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
@@ -27,7 +30,8 @@ internal readonly unsafe struct Scalar<T>(T value) : ISimd<Scalar<T>, T>, IExpon
 
     public static Scalar<T> MultiplyAdd(Scalar<T> a, Scalar<T> b, Scalar<T> c) => new(T.FusedMultiplyAdd(a.value, b.value, c.value));
 
-    public static Scalar<T> SelectGreater(Scalar<T> a, Scalar<T> b, Scalar<T> ifGreater, Scalar<T> otherwise) => a.value > b.value ? ifGreater : otherwise;
+    public static Scalar<T> SelectGreater(Scalar<T> a, Scalar<T> b, Scalar<T> ifGreater, Scalar<T> otherwise) =>
+        a.value > b.value ? ifGreater : otherwise;
 
     public static Scalar<T> Max(Scalar<T> a, Scalar<T> b) => new(T.Max(a.value, b.value));
 

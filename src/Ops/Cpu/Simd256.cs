@@ -159,11 +159,21 @@ internal readonly unsafe struct Simd256<T>(Vector256<T> value) : ISimd<Simd256<T
         return T.Max(half[0], half[1]);
     }
 
-    /// <summary>2^n for an integer n: its bits are n + bias, shifted into the exponent field. Adding 1.5 2^52 leaves the integer in the lowest bits.</summary>
+    /// <summary>
+    /// 2^n for an integer n: its bits are n + bias, shifted into the exponent field. Adding 1.5 2^52 (float: 2^23) leaves the integer in
+    /// the lowest bits.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Simd256<T> PowerOfTwo(Simd256<T> n) => typeof(T) == typeof(float)
-        ? new((((n.value.AsSingle() + Vector256.Create(12582912f)).AsInt32() << 23) + Vector256.Create(127 << 23)).As<int, T>())
-        : new((((n.value.AsDouble() + Vector256.Create(6755399441055744.0)).AsInt64() << 52) + Vector256.Create(1023L << 52)).As<long, T>());
+    private static Simd256<T> PowerOfTwo(Simd256<T> n)
+    {
+        if (typeof(T) == typeof(float))
+        {
+            Vector256<int> integer = (n.value.AsSingle() + Vector256.Create(12582912f)).AsInt32();
+            return new(((integer << 23) + Vector256.Create(127 << 23)).As<int, T>());
+        }
+        Vector256<long> wide = (n.value.AsDouble() + Vector256.Create(6755399441055744.0)).AsInt64();
+        return new(((wide << 52) + Vector256.Create(1023L << 52)).As<long, T>());
+    }
 
     /// <summary>All bits set in the first <paramref name="count"/> lanes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -11,14 +11,18 @@ internal interface IExponentField<V>
     /// <summary>The nearest integer, halves to even.</summary>
     static abstract V Round(V x);
 
-    /// <summary>x 2^n, rounded once, for an integer n within +-2^10 (float: 2^8); past the largest number infinity, denormal or 0 at the other end.</summary>
+    /// <summary>
+    /// x 2^n, rounded once, for an integer n within +-2^10 (float: 2^8); past the largest number infinity, denormal or 0 at the other end.
+    /// </summary>
     static abstract V ScaleByPowerOfTwo(V x, V n);
 }
 
-/// <summary>Elementary functions of vectors, one text for every width and both types: within 2 units in the last place, 3 for tanh.</summary>
+/// <summary>
+/// Elementary functions of vectors, one text for every width and both types: within 2 units in the last place, 3 for tanh.
+/// </summary>
 /// <remarks>
-/// <para>Exponentials split x = n log 2 + r with an integer n and |r| &lt;= (log 2) / 2, so that e^x = 2^n e^r and a short Taylor series gives e^r - 1.
-/// log 2 is subtracted in two parts, the first with so few digits that n times it is exact.</para>
+/// <para>Exponentials split x = n log 2 + r with an integer n and |r| &lt;= (log 2) / 2, so that e^x = 2^n e^r and a short Taylor series
+/// gives e^r - 1. log 2 is subtracted in two parts, the first with so few digits that n times it is exact.</para>
 /// <para>Limits are selections that let NaN pass: <c>SelectGreater(x, high, high, x)</c> is x when x is NaN.</para>
 /// </remarks>
 internal static class VectorMath
@@ -40,7 +44,9 @@ internal static class VectorMath
         where T : unmanaged, IFloatingPointIeee754<T> =>
         KeepTiny<V, T>(x, ExpM1WithinLimits<V, T>(Limit<V, T>(x, -40, Highest<T>())));
 
-    /// <summary>log(1 + x). With u = 1 + x rounded, log(u) x / (u - 1) cancels the rounding of u (Kahan). For large x, log(u) alone: infinity stays.</summary>
+    /// <summary>
+    /// log(1 + x). With u = 1 + x rounded, log(u) x / (u - 1) cancels the rounding of u (Kahan). For large x, log(u) alone: infinity stays.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Log1P<V, T>(V x)
         where V : struct, IReal<V, T>
@@ -48,7 +54,7 @@ internal static class VectorMath
     {
         V one = V.Splat(T.One), u = one + x, d = u - one, log = V.Log(u);
         V result = V.SelectGreater(x, V.Splat(C<T>(1e20)), log, log * (x / d));
-        return V.SelectGreater(V.Abs(d), V.Splat(T.Zero), result, x + d);
+        return V.SelectGreater(V.Abs(d), V.Splat(T.Zero), result, x);
     }
 
     /// <summary>tanh x = m / (m + 2) with m = e^(2x) - 1. Beyond +-20 (float: 10) it is 1 or -1 to the last bit.</summary>
@@ -107,14 +113,19 @@ internal static class VectorMath
         return V.ScaleByPowerOfTwo(m + (one - V.ScaleByPowerOfTwo(one, -n)), n);
     }
 
-    /// <summary>n and m with e^x = 2^n (1 + m): m = e^r - 1 by its Taylor series, of which the first omitted term is below a quarter of the last place.</summary>
+    /// <summary>
+    /// n and m with e^x = 2^n (1 + m): m = e^r - 1 by its Taylor series, of which the first omitted term is below a quarter of the last
+    /// place.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static (V N, V M) Reduce<V, T>(V x)
         where V : struct, ISimd<V, T>, IExponentField<V>
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         // The first part of log 2 has 10 significant bits for float, 33 for double.
-        (double log2High, double log2Low) = IsFloat<T>() ? (0.693359375, -2.1219444005469058e-4) : (6.93147180369123816490e-01, 1.90821492927058770002e-10);
+        (double log2High, double log2Low) = IsFloat<T>()
+            ? (0.693359375, -2.1219444005469058e-4)
+            : (6.93147180369123816490e-01, 1.90821492927058770002e-10);
         V n = V.Round(x * V.Splat(C<T>(1.4426950408889634)));
         V r = V.MultiplyAdd(-n, V.Splat(C<T>(log2Low)), V.MultiplyAdd(-n, V.Splat(C<T>(log2High)), x));
         V series;

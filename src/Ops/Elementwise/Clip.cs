@@ -4,7 +4,8 @@ using MiniGrad.Backends;
 namespace MiniGrad.Ops;
 
 /// <summary>
-/// y = min(max(x, low), high). dx = dy where low &lt;= x &lt;= high, bounds included as in libtorch, else 0: beyond them y does not move. Saves x.
+/// y = min(max(x, low), high). dx = dy where low &lt;= x &lt;= high, bounds included as in libtorch, else 0: beyond them y does not move.
+/// Saves x.
 /// </summary>
 public static class ClipExtensions
 {

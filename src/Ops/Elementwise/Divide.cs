@@ -3,7 +3,9 @@ using MiniGrad.Backends;
 
 namespace MiniGrad.Ops;
 
-/// <summary>y = a / b, broadcast. da = dy / b and db = -a dy / b^2 = -(a / b) da, by the quotient rule. Reads both operands again.</summary>
+/// <summary>
+/// y = a / b, broadcast. da = dy / b and db = -a dy / b^2 = -(a / b) da, by the quotient rule. Reads both operands again.
+/// </summary>
 public static class DivideExtensions
 {
     extension<T>(Tensor<T>)

@@ -4,8 +4,8 @@ using MiniGrad.Backends;
 namespace MiniGrad.Ops;
 
 /// <summary>
-/// y = x where x &gt; 0, else alpha (e^x - 1) (Clevert, Unterthiner, Hochreiter 2015). dx = dy where x &gt; 0, else alpha e^x dy = (y + alpha) dy.
-/// Saves y, which spares the exponential.
+/// y = x where x &gt; 0, else alpha (e^x - 1) (Clevert, Unterthiner, Hochreiter 2015). dx = dy where x &gt; 0, else alpha e^x dy = (y +
+/// alpha) dy. Saves y, which spares the exponential.
 /// </summary>
 public static class EluExtensions
 {
@@ -14,7 +14,8 @@ public static class EluExtensions
     {
         /// <summary>Every element if it is positive, else <paramref name="alpha"/> (e^x - 1).</summary>
         /// <param name="alpha">Minus the limit far below 0; not negative.</param>
-        /// <exception cref="ArgumentOutOfRangeException"><paramref name="alpha"/> is negative: y would not tell on which side x was.</exception>
+        /// <exception cref="ArgumentOutOfRangeException"><paramref name="alpha"/> is negative: y would not tell on which side x
+        /// was.</exception>
         [GradCheck("3x5", Low = -2, High = 2, AwayFromZero = 0.1)]
         public Tensor<T> Elu(double alpha = 1)
         {

@@ -26,7 +26,8 @@ public static class GeluExtensions
 internal readonly struct GeluOp<T> : IUnaryOp<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
-    private static readonly T InverseSqrt2 = T.CreateTruncating(0.70710678118654752), InverseSqrt2Pi = T.CreateTruncating(0.39894228040143268);
+    private static readonly T InverseSqrt2 = T.CreateTruncating(0.70710678118654752);
+    private static readonly T InverseSqrt2Pi = T.CreateTruncating(0.39894228040143268);
 
     public static Saves Saves => Saves.Input;
 
@@ -48,7 +49,9 @@ internal readonly struct GeluOp<T> : IUnaryOp<T>
     }
 }
 
-/// <summary>y = x (1 + t) / 2 with t = tanh(u), u = k (x + c x^3). dx = ((1 + t) / 2 + x (1 - t^2) u' / 2) dy with u' = k (1 + 3 c x^2).</summary>
+/// <summary>
+/// y = x (1 + t) / 2 with t = tanh(u), u = k (x + c x^3). dx = ((1 + t) / 2 + x (1 - t^2) u' / 2) dy with u' = k (1 + 3 c x^2).
+/// </summary>
 internal readonly struct GeluTanhOp<T> : IUnaryOp<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {

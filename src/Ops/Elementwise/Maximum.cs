@@ -4,7 +4,8 @@ using MiniGrad.Backends;
 namespace MiniGrad.Ops;
 
 /// <summary>
-/// y = max(a, b), broadcast. The larger operand gets dy, the other 0; equal operands get dy / 2 each, as in libtorch. Reads both operands again.
+/// y = max(a, b), broadcast. The larger operand gets dy, the other 0; equal operands get dy / 2 each, as in libtorch. Reads both operands
+/// again.
 /// </summary>
 public static class MaximumExtensions
 {

@@ -4,7 +4,8 @@ using MiniGrad.Backends;
 namespace MiniGrad.Ops;
 
 /// <summary>
-/// y = min(a, b), broadcast. The smaller operand gets dy, the other 0; equal operands get dy / 2 each, as in libtorch. Reads both operands again.
+/// y = min(a, b), broadcast. The smaller operand gets dy, the other 0; equal operands get dy / 2 each, as in libtorch. Reads both operands
+/// again.
 /// </summary>
 public static class MinimumExtensions
 {

@@ -4,8 +4,8 @@ using MiniGrad.Backends;
 namespace MiniGrad.Ops;
 
 /// <summary>
-/// y = x^p for a constant p, or y = a^b of two tensors. dx = p x^(p-1) dy; da = b a^(b-1) dy and db = a^b log(a) dy, from a^b = e^(b log a).
-/// Saves x; reads both operands again.
+/// y = x^p for a constant p, or y = a^b of two tensors. dx = p x^(p-1) dy; da = b a^(b-1) dy and db = a^b log(a) dy, from a^b = e^(b log
+/// a). Saves x; reads both operands again.
 /// </summary>
 /// <remarks>
 /// An integer p is computed by repeated squaring: right for every sign of x, x^2 = x x to the last bit, and an error of about |p| / 2 units

@@ -7,8 +7,8 @@ namespace MiniGrad.Ops;
 /// y = s(x) = 1 / (1 + e^-x). dx = y (1 - y) dy, from s' = s (1 - s). Saves y, of which the derivative is a polynomial.
 /// </summary>
 /// <remarks>
-/// e^-x overflows far below 0, so both signs are computed from e = e^-|x| &lt;= 1: 1 / (1 + e) for x &gt; 0 and e / (1 + e) else, which are equal
-/// in exact arithmetic and keep full relative accuracy on both sides.
+/// e^-x overflows far below 0, so both signs are computed from e = e^-|x| &lt;= 1: 1 / (1 + e) for x &gt; 0 and e / (1 + e) else, which
+/// are equal in exact arithmetic and keep full relative accuracy on both sides.
 /// </remarks>
 public static class SigmoidExtensions
 {

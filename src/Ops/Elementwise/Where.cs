@@ -4,16 +4,20 @@ using MiniGrad.Backends;
 namespace MiniGrad.Ops;
 
 /// <summary>
-/// y = a where condition &gt; 0, else b, broadcast. da = dy where condition &gt; 0, db = dy elsewhere; y does not move with the condition, which gets no
-/// gradient.
+/// y = a where condition &gt; 0, else b, broadcast. da = dy where condition &gt; 0, db = dy elsewhere; y does not move with the condition,
+/// which gets no gradient.
 /// </summary>
-/// <remarks>The sum of two selections, one for each side: (a or 0) + (b or 0). What is not chosen has no influence, be it infinite or NaN.</remarks>
+/// <remarks>
+/// The sum of two selections, one for each side: (a or 0) + (b or 0). What is not chosen has no influence, be it infinite or NaN.
+/// </remarks>
 public static class WhereExtensions
 {
     extension<T>(Tensor<T> condition)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
-        /// <summary>Elements of <paramref name="ifPositive"/> where this is above 0, else (also at NaN) of <paramref name="otherwise"/>.</summary>
+        /// <summary>
+        /// Elements of <paramref name="ifPositive"/> where this is above 0, else (also at NaN) of <paramref name="otherwise"/>.
+        /// </summary>
         /// <exception cref="ArgumentException">The shapes do not broadcast.</exception>
         public Tensor<T> Where(Tensor<T> ifPositive, Tensor<T> otherwise)
         {

@@ -4,7 +4,8 @@ using MiniGrad.Backends;
 namespace MiniGrad.Ops;
 
 /// <summary>
-/// y = log sum e^x over some axes, a smooth maximum. dx = e^(x - y) dy, the softmax times dy, from d e^y = sum of e^x dx. Reads x and y again.
+/// y = log sum e^x over some axes, a smooth maximum. dx = e^(x - y) dy, the softmax times dy, from d e^y = sum of e^x dx. Reads x and y
+/// again.
 /// </summary>
 /// <remarks>
 /// Computed as m + log sum e^(x - m) with the largest element m: no exponential overflows, and one summand is 1. An infinite m would
@@ -15,7 +16,10 @@ public static class LogSumExpExtensions
     extension<T>(Tensor<T> x)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
-        /// <summary>The logarithm of the sum of exponentials over <paramref name="axes"/> (all of them if none is named); negative axes count from the end.</summary>
+        /// <summary>
+        /// The logarithm of the sum of exponentials over <paramref name="axes"/> (all of them if none is named); negative axes count from
+        /// the end.
+        /// </summary>
         /// <param name="axes">The axes to sum over.</param>
         /// <returns>A tensor without these axes.</returns>
         /// <exception cref="ArgumentException">There is no such axis, or one is named twice.</exception>
@@ -33,7 +37,8 @@ public static class LogSumExpExtensions
             Tape<T> tape = Operands.TapeOf("LogSumExp", x);
             IBackend<T> backend = tape.Backend;
             Tensor<T> y = tape.NewResult(reduced.Result(keepDims), x.NeedsGradient);
-            using (Scratch<T> terms = backend.Pool.RentScratch<T>(x.Shape.ElementCount), largest = backend.Pool.RentScratch<T>(kept.ElementCount))
+            using (Scratch<T> terms = backend.Pool.RentScratch<T>(x.Shape.ElementCount))
+            using (Scratch<T> largest = backend.Pool.RentScratch<T>(kept.ElementCount))
             {
                 backend.ReduceTo(x.Value, x.Shape, largest.Buffer, kept, default(MaxReduction<T>), T.One, false);
                 backend.Zip(default(ExpDifferenceOp<T>), new ZipCall<T>(x.Value, x.Shape, largest.Buffer, kept, terms.Buffer, x.Shape));
@@ -68,7 +73,9 @@ internal sealed class LogSumExpNode<T> : TapeNode<T>
         backend.WriteReductionVjp(default(ExpDifferenceOp<T>), Inputs[0], Output.Value, Output.Gradient, Kept, T.One);
 }
 
-/// <summary>y = e^(a - m) with the largest element m, or 0 for an infinite one: da = y dy = -dm. Backward, the result of the op stands for m.</summary>
+/// <summary>
+/// y = e^(a - m) with the largest element m, or 0 for an infinite one: da = y dy = -dm. Backward, the result of the op stands for m.
+/// </summary>
 internal readonly struct ExpDifferenceOp<T> : IBinaryOp<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {

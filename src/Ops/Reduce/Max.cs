@@ -4,15 +4,18 @@ using MiniGrad.Backends;
 namespace MiniGrad.Ops;
 
 /// <summary>
-/// y = the largest element of x over some axes. The largest gets dy, the others 0; where k elements tie, each gets dy / k, as in libtorch's amax:
-/// the mean of the one-sided derivatives. Reads x and y again.
+/// y = the largest element of x over some axes. The largest gets dy, the others 0; where k elements tie, each gets dy / k, as in
+/// libtorch's amax: the mean of the one-sided derivatives. Reads x and y again.
 /// </summary>
 public static class MaxExtensions
 {
     extension<T>(Tensor<T> x)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
-        /// <summary>The largest element over <paramref name="axes"/> (all of them if none is named); NaN if there is one. Negative axes count from the end.</summary>
+        /// <summary>
+        /// The largest element over <paramref name="axes"/> (all of them if none is named); NaN if there is one. Negative axes count from
+        /// the end.
+        /// </summary>
         /// <param name="axes">The axes to search.</param>
         /// <returns>A tensor without these axes.</returns>
         /// <exception cref="ArgumentException">There is no such axis, or one is named twice.</exception>
@@ -65,7 +68,9 @@ internal sealed class MaxNode<T> : TapeNode<T>
     }
 }
 
-/// <summary>1 where x is the largest element y, else 0. As a gradient: da = dy there, else 0, while y passes its gradient to x alone.</summary>
+/// <summary>
+/// 1 where x is the largest element y, else 0. As a gradient: da = dy there, else 0, while y passes its gradient to x alone.
+/// </summary>
 internal readonly struct IsLargestOp<T> : IBinaryOp<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {

@@ -2,7 +2,9 @@ using System.Numerics;
 
 namespace MiniGrad.Ops;
 
-/// <summary>y = the mean of x over some axes: a sum of n elements times 1/n. dx repeats dy / n along those axes. Nothing is saved.</summary>
+/// <summary>
+/// y = the mean of x over some axes: a sum of n elements times 1/n. dx repeats dy / n along those axes. Nothing is saved.
+/// </summary>
 public static class MeanExtensions
 {
     extension<T>(Tensor<T> x)

@@ -7,8 +7,8 @@ namespace MiniGrad.Ops;
 internal static class ReductionVjp
 {
     /// <summary>
-    /// dx_i (+)= f(x_i, r_k, scale g_k), where element i of x went into element k of the result: <paramref name="g"/> is repeated to the shape of x,
-    /// and the first half of the formula's vector-Jacobian product does the rest.
+    /// dx_i (+)= f(x_i, r_k, scale g_k), where element i of x went into element k of the result: <paramref name="g"/> is repeated to the
+    /// shape of x, and the first half of the formula's vector-Jacobian product does the rest.
     /// </summary>
     /// <param name="backend">Where the buffers are.</param>
     /// <param name="formula">f is its <c>Vjp(x, r, g).Da</c>.</param>

@@ -3,7 +3,9 @@ using MiniGrad.Backends;
 
 namespace MiniGrad.Ops;
 
-/// <summary>y = the sum of x over some axes. Every summand contributes with factor 1, so dx repeats dy along those axes. Nothing is saved.</summary>
+/// <summary>
+/// y = the sum of x over some axes. Every summand contributes with factor 1, so dx repeats dy along those axes. Nothing is saved.
+/// </summary>
 public static class SumExtensions
 {
     extension<T>(Tensor<T> x)
@@ -59,6 +61,7 @@ internal sealed class SumNode<T> : TapeNode<T>
     {
         Tensor<T> x = Inputs[0];
         GradientSink<T> dx = x.GradientSink();
-        backend.Copy(new CopyCall<T>(Output.Gradient, Strides.RowMajor(Kept), dx.Buffer, Strides.RowMajor(x.Shape), x.Shape, Scale, dx.Accumulate));
+        Strides repeating = Strides.RowMajor(Kept);
+        backend.Copy(new CopyCall<T>(Output.Gradient, repeating, dx.Buffer, Strides.RowMajor(x.Shape), x.Shape, Scale, dx.Accumulate));
     }
 }

@@ -5,26 +5,33 @@ namespace MiniGrad.Ops;
 
 /// <summary>
 /// y = sum (x - mean)^2 / (n - correction) over some axes, in two passes, so that no digits cancel.
-/// dx = 2 (x - mean) dy / (n - correction): the mean moves with x as well, but deviations sum to 0, which removes that term. Saves the mean.
+/// dx = 2 (x - mean) dy / (n - correction): the mean moves with x as well, but deviations sum to 0, which removes that term. Saves the
+/// mean.
 /// </summary>
 public static class VarianceExtensions
 {
     extension<T>(Tensor<T> x)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
-        /// <summary>The biased variance (divided by n) over <paramref name="axes"/> (all of them if none is named); negative axes count from the end.</summary>
+        /// <summary>
+        /// The biased variance (divided by n) over <paramref name="axes"/> (all of them if none is named); negative axes count from the
+        /// end.
+        /// </summary>
         /// <param name="axes">The axes to take the variance over.</param>
         /// <returns>A tensor without these axes.</returns>
         /// <exception cref="ArgumentException">There is no such axis, or one is named twice.</exception>
         [GradCheck("3x5")]
         public Tensor<T> Variance(params ReadOnlySpan<int> axes) => x.Variance(axes, correction: 0);
 
-        /// <summary>The variance over <paramref name="axes"/> (all of them if none is named), divided by n - <paramref name="correction"/>.</summary>
+        /// <summary>
+        /// The variance over <paramref name="axes"/> (all of them if none is named), divided by n - <paramref name="correction"/>.
+        /// </summary>
         /// <param name="axes">The axes to take the variance over; negative ones count from the end.</param>
         /// <param name="correction">Taken off the number of elements: 1 gives the unbiased estimate from a sample.</param>
         /// <param name="keepDims">Whether these axes stay, with extent 1, so that the result broadcasts against x.</param>
         /// <returns>A tensor without these axes, or with them as extents of 1.</returns>
-        /// <exception cref="ArgumentException">There is no such axis, one is named twice, or there are not more elements than the correction.</exception>
+        /// <exception cref="ArgumentException">There is no such axis, one is named twice, or there are not more elements than the
+        /// correction.</exception>
         public Tensor<T> Variance(ReadOnlySpan<int> axes, int correction, bool keepDims = false)
         {
             ReducedShape reduced = new("Variance", x.Shape, axes);
