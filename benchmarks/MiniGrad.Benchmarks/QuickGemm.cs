@@ -20,7 +20,7 @@ internal static class QuickGemm
         using IBackend<float> backend = CpuBackend.Create<float>(1);
         bool is512 = SimdSupport.Default == SimdWidth.Bits512;
         Console.WriteLine($"{backend.Name}; GFLOP/s; best and median of {Turns} turns");
-        Console.WriteLine($"{"product",-20}{"best",8}{"median",8}{"peak",8}{"% best",8}{"% median",10}{"us best",10}");
+        Console.WriteLine($"{"product",-20}{"best",8}{"median",8}{"peak",8}{"% best",8}{"% in turn",10}{"us best",10}");
         foreach (GemmShape shape in GemmShape.All.Where(shape => shape.Name.Contains(filter, StringComparison.Ordinal)))
         {
             using Scratch<float> memory = backend.Pool.RentScratch<float>(shape.Elements);
@@ -33,10 +33,12 @@ internal static class QuickGemm
                 peak.Add((is512 ? PeakLoop.Flops512(20_000) : PeakLoop.Flops256(20_000)) * 1e-9
                     / Seconds(() => sink += is512 ? PeakLoop.Run512(20_000, sink) : PeakLoop.Run256(20_000, sink)));
             }
+            // Of the peak in the same turn: the clock, too, depends on what else runs.
+            double percentInTurn = 100 * Median([.. product.Zip(peak, (rate, limit) => rate / limit)]);
             double best = product.Max(), median = Median(product), top = peak.Max();
-            double percent = 100 * best / top, percentOfMedians = 100 * median / Median(peak), microseconds = shape.Flops * 1e-3 / best;
+            double percent = 100 * best / top, microseconds = shape.Flops * 1e-3 / best;
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{shape.Name,-20}{best,8:F1}{median,8:F1}{top,8:F1}{percent,8:F1}{percentOfMedians,10:F1}{microseconds,10:F1}"));
+                $"{shape.Name,-20}{best,8:F1}{median,8:F1}{top,8:F1}{percent,8:F1}{percentInTurn,10:F1}{microseconds,10:F1}"));
         }
     }
 

@@ -27,9 +27,11 @@ internal static unsafe class Gemm<T, V>
     private const int BytesOfKC = 1536;
     private const int MC = 240;
 
-    // Where a single tile has all rows there is no second use of B that packing could speed up.
-    private const int DirectTiles = 1;
-    private const int BytesOfDirectKC = 16384;
+    // Packing B does not pay where a single tile has all rows, so that B is used once, nor where B is so shallow that it stays in L1 or L2
+    // anyway.
+    // The first case goes through B in slabs of so few rows that the processor can prefetch each as one sequential stream, with C in L1.
+    private const int StepsOfSlab = 16;
+    private const int ShallowSteps = 16;
 
     // A chunk should take some microseconds, or handing it out costs more than it gains; some 16 keep a few threads equally busy.
     private const long FlopsPerChunk = 1 << 20;
@@ -73,8 +75,9 @@ internal static unsafe class Gemm<T, V>
             TilesPerBlock = (Tiles + blocks - 1) / blocks;
             RowBlocks = (Tiles + TilesPerBlock - 1) / TilesPerBlock;
 
-            Direct = !call.TransposeB && Tiles <= DirectTiles;
-            int mostSteps = (Direct ? BytesOfDirectKC : BytesOfKC) / sizeof(T);
+            Direct = !call.TransposeB && (Tiles == 1 || call.K <= ShallowSteps);
+            GoesAcross = Direct && Tiles > 1;
+            int mostSteps = Direct ? StepsOfSlab : BytesOfKC / sizeof(T);
             DepthBlocks = Math.Max(1, (call.K + mostSteps - 1) / mostSteps);
             KC = (call.K + DepthBlocks - 1) / DepthBlocks;
 
@@ -98,6 +101,11 @@ internal static unsafe class Gemm<T, V>
 
         /// <summary>Whether the micro-kernel reads B where it is.</summary>
         public bool Direct { get; }
+
+        /// <summary>
+        /// Whether a block is computed row by row of tiles, so that C is written sequentially, instead of panel by panel.
+        /// </summary>
+        public bool GoesAcross { get; }
 
         public int DepthBlocks { get; }
 
@@ -186,17 +194,26 @@ internal static unsafe class Gemm<T, V>
             T* c = (T*)call.C.Address + ((nint)product * call.StrideC);
             T* bias = isFirst ? (T*)call.Bias.Address : null;
             T* room = GemmWorkspace.Own<T>(NR * (nint)(depth + MR)), spare = room + (NR * (nint)depth);
-            int endPanel = Math.Min(plan.Panels, (group + 1) * plan.PanelsPerGroup);
-            int endTile = Math.Min(plan.Tiles, (block + 1) * plan.TilesPerBlock);
-            for (int panel = group * plan.PanelsPerGroup; panel < endPanel; panel++)
+            int firstPanel = group * plan.PanelsPerGroup, panels = Math.Min(plan.Panels - firstPanel, plan.PanelsPerGroup);
+            int firstTile = block * plan.TilesPerBlock, tiles = Math.Min(plan.Tiles - firstTile, plan.TilesPerBlock);
+            (int outer, int inner) = plan.GoesAcross ? (tiles, panels) : (panels, tiles);
+            int packed = -1;
+            T* panelB = null;
+            nint strideB = call.N;
+            for (int i = 0; i < outer; i++)
             {
-                int column = panel * NR, columns = Math.Min(NR, call.N - column);
-                nint strideB = call.N;
-                T* panelB = plan.Direct && columns == NR
-                    ? b + ((nint)k * call.N) + column
-                    : PackB(b, room, k, depth, column, columns, out strideB);
-                for (int tile = block * plan.TilesPerBlock; tile < endTile; tile++)
+                for (int j = 0; j < inner; j++)
                 {
+                    int panel = firstPanel + (plan.GoesAcross ? j : i), tile = firstTile + (plan.GoesAcross ? i : j);
+                    int column = panel * NR, columns = Math.Min(NR, call.N - column);
+                    if (panel != packed)
+                    {
+                        packed = panel;
+                        strideB = call.N;
+                        panelB = plan.Direct && columns == NR
+                            ? b + ((nint)k * call.N) + column
+                            : PackB(b, room, k, depth, column, columns, out strideB);
+                    }
                     int row = plan.FirstRow(tile), rows = plan.FirstRow(tile + 1) - row;
                     T* to = c + ((nint)row * call.N) + column, tileBias = bias == null ? null : bias + column;
                     Tile<T> target = new(to, call.N, columns, tileBias, call.Alpha, call.Accumulate || !isFirst, spare);

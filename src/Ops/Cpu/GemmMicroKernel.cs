@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using MiniGrad.Backends;
 
 namespace MiniGrad.Ops.Cpu;
@@ -50,6 +51,8 @@ internal static unsafe class GemmMicroKernel<T, V>
     where T : unmanaged, IFloatingPointIeee754<T>
     where V : struct, ISimd<V, T>
 {
+    private const int StepsWorthPrefetching = 64;
+
     /// <summary>Rows of a full tile.</summary>
     public static int MR
     {
@@ -71,6 +74,15 @@ internal static unsafe class GemmMicroKernel<T, V>
     /// </summary>
     public static void Run(int rows, nint depth, T* a, T* b, nint strideB, in Tile<T> tile)
     {
+        if (depth >= StepsWorthPrefetching && Sse.IsSupported)
+        {
+            // C is needed after the loop; its rows are far apart, so that nothing else would fetch them meanwhile.
+            for (int row = 0; row < rows; row++)
+            {
+                Sse.Prefetch0(tile.C + (row * tile.RowStride));
+                Sse.Prefetch0(tile.C + (row * tile.RowStride) + tile.Columns - 1);
+            }
+        }
         if (tile.Columns > V.Width)
         {
             Run<Count.Two>(rows, depth, a, b, strideB, tile);

@@ -16,6 +16,8 @@ internal static unsafe class GemmPacking<T, V>
     where T : unmanaged, IFloatingPointIeee754<T>
     where V : struct, ISimd<V, T>
 {
+    private const int RowsAhead = 16;
+
     /// <summary>
     /// to[k, i] = from[k, i] for i &lt; <paramref name="count"/>, then zeros up to <paramref name="width"/>: an operand stored K first.
     /// </summary>
@@ -29,6 +31,11 @@ internal static unsafe class GemmPacking<T, V>
             int i = 0;
             for (; i < whole; i += V.Width)
             {
+                // Rows are far apart, and the processor foresees only what is next in memory.
+                if (Sse.IsSupported)
+                {
+                    Sse.Prefetch0(from + (RowsAhead * rowStride) + i);
+                }
                 Store(Load(from + i), to + i);
             }
             for (; i < count; i++)
