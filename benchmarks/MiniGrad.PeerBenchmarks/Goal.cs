@@ -1,0 +1,65 @@
+using System.Text.RegularExpressions;
+using MiniGrad.Ops.Cpu;
+
+namespace MiniGrad.PeerBenchmarks;
+
+/// <summary>What a figure of a case is to reach.</summary>
+/// <param name="Cases">A regular expression for the whole name of the case.</param>
+/// <param name="Measure">A peer (the bound is of the ratio), <see cref="Limit"/>, or the name of a fact.</param>
+/// <param name="Bound">The least value; the greatest if <see cref="IsUpperBound"/>.</param>
+internal sealed record Goal(string Cases, string Measure, double Bound)
+{
+    /// <summary>The measure that is the percentage of the machine's limit.</summary>
+    public const string Limit = "% of limit";
+
+    /// <summary>Whether less is better: of times and memory, not of ratios.</summary>
+    public bool IsUpperBound { get; init; }
+
+    /// <summary>Only for cases whose MiniGrad step takes longer, in microseconds.</summary>
+    public double AboveUs { get; init; }
+
+    /// <summary>The goals at the processor's full width.</summary>
+    private static readonly Goal[] FullWidth =
+    [
+        .. Each(
+            "gemm/square/(256|512|1024|2048)|gemm/../128x(784|1000)x1000",
+            (Limit, 94), ("onednn", 1.0), ("torch+tuned", 1.0), ("torch", 2.3)),
+        .. Each("gemm/../64x.*", (Limit, 88)),
+        .. Each("gemm/(fw|dw)/64x.*", ("onednn", 1.0)),
+        .. Each("gemm/dx/64x.*", ("onednn", 1.35)),
+        .. Each("gemm/(fw|dw)/[48]x.*", ("onednn", 1.0)),
+        .. Each("gemm/dx/[48]x.*", ("onednn", 1.6)),
+        .. Each("gemm/../[48]x.*", ("torch", 2.7)),
+        .. Each("gemm/../.*x10", ("onednn", 1.2)),
+        .. Each("gemm/square/(32|64|128)", ("torch", 0.95), ("torch+tuned", 0.95), ("onednn", 0.95), ("openblas-skx", 0.95)),
+    ];
+
+    /// <summary>The goals with vectors of 256 bits, which libtorch as installed has on some processors too.</summary>
+    private static readonly Goal[] HalfWidth =
+    [
+        .. Each("gemm/square/512", (Limit, 94)),
+        .. Each("gemm/.*", ("torch", 1.0)),
+    ];
+
+    /// <summary>What a second thread is to bring.</summary>
+    private static readonly Goal[] SeveralThreads =
+    [
+        new(".*", Match.OneThread, 1.0),
+        new(".*", Match.OneThread, 1.85) { AboveUs = 1000 },
+    ];
+
+    /// <summary>The goals of a run; none for the scalar width, which is there for tests.</summary>
+    public static IReadOnlyList<Goal> Of(SimdWidth width, int threads) =>
+    [
+        .. width switch { SimdWidth.Bits512 => FullWidth, SimdWidth.Bits256 => HalfWidth, _ => [] },
+        .. threads > 1 ? SeveralThreads : [],
+    ];
+
+    public bool AppliesTo(CaseResult result, string measure) =>
+        measure == Measure && result.MinigradUs > AboveUs && Regex.IsMatch(result.Name, $"^({Cases})$");
+
+    public bool IsMetBy(double value) => IsUpperBound ? value <= Bound : value >= Bound;
+
+    private static IEnumerable<Goal> Each(string cases, params (string Measure, double Bound)[] bounds) =>
+        bounds.Select(bound => new Goal(cases, bound.Measure, bound.Bound));
+}
