@@ -1,0 +1,52 @@
+using System.Numerics;
+using MiniGrad.Ops;
+using MiniGrad.Training;
+
+namespace MiniGrad.Samples;
+
+/// <summary>The names that options of all samples take, and what they stand for.</summary>
+public static class Choices
+{
+    /// <summary>The values of <c>--norm</c> and <c>--norms</c>.</summary>
+    public static IReadOnlyList<string> Norms { get; } = NamesOf<NormalizationScheme>();
+
+    /// <summary>The values of <c>--activation</c>.</summary>
+    public static IReadOnlyList<string> Activations { get; } = NamesOf<Activation>();
+
+    /// <summary>The values of <c>--optimizer</c>.</summary>
+    public static IReadOnlyList<string> Optimizers { get; } = ["sgd", "adam", "adamw", "rmsprop"];
+
+    /// <summary>The name, if it is allowed.</summary>
+    /// <param name="option">The option, for the message.</param>
+    /// <param name="name">What was given.</param>
+    /// <param name="allowed">What may be given.</param>
+    /// <exception cref="InputException">It is not allowed.</exception>
+    public static string Require(string option, string name, IReadOnlyList<string> allowed) =>
+        allowed.Contains(name) ? name : throw new InputException($"{option} '{name}': must be one of {string.Join(", ", allowed)}.");
+
+    /// <summary>The normalization scheme of that name.</summary>
+    /// <exception cref="InputException">There is none.</exception>
+    public static NormalizationScheme Norm(string name) => ValueOf<NormalizationScheme>("--norm", name, Norms);
+
+    /// <summary>The activation of that name.</summary>
+    /// <exception cref="InputException">There is none.</exception>
+    public static Activation Activation(string name) => ValueOf<Activation>("--activation", name, Activations);
+
+    /// <summary>An optimizer of that name. Where it has more settings than the learning rate, they are the usual ones.</summary>
+    /// <exception cref="InputException">There is none.</exception>
+    public static Optimizer<T> Optimizer<T>(string name, IReadOnlyList<Parameter<T>> parameters, double learningRate)
+        where T : unmanaged, IFloatingPointIeee754<T> => Require("--optimizer", name, Optimizers) switch
+        {
+            "sgd" => new Sgd<T>(parameters, learningRate, momentum: 0.9),
+            "adam" => new Adam<T>(parameters, learningRate),
+            "adamw" => new AdamW<T>(parameters, learningRate),
+            _ => new RmsProp<T>(parameters, learningRate),
+        };
+
+    private static TEnum ValueOf<TEnum>(string option, string name, IReadOnlyList<string> names)
+        where TEnum : struct, Enum => Enum.GetValues<TEnum>()[names.ToList().IndexOf(Require(option, name, names))];
+
+    /// <summary>The names of an enumeration as options spell them: LeakyRelu is leaky-relu.</summary>
+    private static string[] NamesOf<TEnum>()
+        where TEnum : struct, Enum => [.. Enum.GetNames<TEnum>().Select(name => string.Concat(name.Select((c, i) => char.IsUpper(c) && i > 0 ? $"-{c}" : $"{c}")).ToLowerInvariant())];
+}

@@ -1,0 +1,30 @@
+namespace MiniGrad.Samples.Compare;
+
+/// <summary>Compares normalization schemes: <c>mlp</c> trains a network with each.</summary>
+internal static class Program
+{
+    private const string DefaultVerb = "mlp";
+    private const string Footer = "Without a verb, mlp is run; its options: mlp --help.";
+
+    /// <summary>The exit code of a run that Ctrl-C ended: 128 + SIGINT, as shells have it.</summary>
+    public const int Interrupted = 130;
+
+    private static int Main(string[] args)
+    {
+        using CancellationTokenSource stop = new();
+        using IDisposable signals = SampleHost.StopOnCtrlC(stop);
+        return Run(args, Console.Out, Console.Error, stop.Token);
+    }
+
+    /// <summary>The whole program, for tests too.</summary>
+    /// <returns>The exit code: 0, 1 when something is wrong, or <see cref="Interrupted"/>.</returns>
+    public static int Run(string[] args, TextWriter output, TextWriter error, CancellationToken stop) => SampleHost.Run(error, () =>
+    {
+        string[] withVerb = args is [] || (args[0].StartsWith('-') && args[0] is not ("--help" or "--version")) ? [DefaultVerb, .. args] : args;
+        return SampleHost.ParseVerb(withVerb, output, Footer, typeof(MlpOptions)) switch
+        {
+            MlpOptions options => new MlpCommand(options, output).Run(stop),
+            _ => 0,
+        };
+    });
+}
