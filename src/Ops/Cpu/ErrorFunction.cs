@@ -14,7 +14,9 @@ namespace MiniGrad.Ops.Cpu;
 /// </remarks>
 internal static class ErrorFunction
 {
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    // Not inlined: formulas with erf and another exponential would exceed what the compiler is willing to inline, and then call every
+    // operator.
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static V Erf<V, T>(V x)
         where V : struct, IReal<V, T>
         where T : unmanaged, IFloatingPointIeee754<T>

@@ -71,9 +71,13 @@ internal static class VectorMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static bool IsFloat<T>() => typeof(T) == typeof(float);
 
+    /// <summary>
+    /// A constant as a T. Polynomials have dozens: by <c>CreateTruncating</c>, they would use up what the compiler is willing to inline.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static T C<T>(double constant)
-        where T : unmanaged, IFloatingPointIeee754<T> => T.CreateTruncating(constant);
+        where T : unmanaged, IFloatingPointIeee754<T> =>
+        IsFloat<T>() ? Unsafe.BitCast<float, T>((float)constant) : Unsafe.BitCast<double, T>(constant);
 
     /// <summary>One step of Horner's rule: the polynomial so far, times x, plus the next coefficient.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -82,8 +86,10 @@ internal static class VectorMath
         where T : unmanaged, IFloatingPointIeee754<T> => V.MultiplyAdd(polynomial, x, V.Splat(C<T>(coefficient)));
 
     // Below, e^x is less than half the smallest denormal; above, more than the largest number.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static double Lowest<T>() => IsFloat<T>() ? -104 : -746;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static double Highest<T>() => IsFloat<T>() ? 89 : 710;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using MiniGrad.Backends;
 
 namespace MiniGrad.Ops;
@@ -26,8 +27,9 @@ public static class GeluExtensions
 internal readonly struct GeluOp<T> : IUnaryOp<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
-    private static readonly T InverseSqrt2 = T.CreateTruncating(0.70710678118654752);
-    private static readonly T InverseSqrt2Pi = T.CreateTruncating(0.39894228040143268);
+    private static T InverseSqrt2 => T.CreateTruncating(0.70710678118654752);
+
+    private static T InverseSqrt2Pi => T.CreateTruncating(0.39894228040143268);
 
     public static Saves Saves => Saves.Input;
 
@@ -41,6 +43,7 @@ internal readonly struct GeluOp<T> : IUnaryOp<T>
         return V.MultiplyAdd(x, density, Distribution(x)) * dy;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static V Distribution<V>(V x)
         where V : struct, IReal<V, T>
     {
@@ -55,7 +58,9 @@ internal readonly struct GeluOp<T> : IUnaryOp<T>
 internal readonly struct GeluTanhOp<T> : IUnaryOp<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
-    private static readonly T K = T.CreateTruncating(0.79788456080286536), C = T.CreateTruncating(0.044715);
+    private static T K => T.CreateTruncating(0.79788456080286536);
+
+    private static T C => T.CreateTruncating(0.044715);
 
     public static Saves Saves => Saves.Input;
 
@@ -76,6 +81,7 @@ internal readonly struct GeluTanhOp<T> : IUnaryOp<T>
         return V.MultiplyAdd(half * near * (one - (t * t)), slope, V.MultiplyAdd(half, t, half)) * dy;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static V Tangent<V>(V x)
         where V : struct, IReal<V, T> => V.Tanh(V.Splat(K) * V.MultiplyAdd(V.Splat(C) * x * x, x, x));
 }

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using MiniGrad.Backends;
 
 namespace MiniGrad.Ops;
@@ -27,6 +28,7 @@ internal readonly struct SigmoidOp<T> : IUnaryOp<T>
     public static Saves Saves => Saves.Output;
 
     /// <summary>s(x), for the other formulas that are made of it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Value<V>(V x)
         where V : struct, IReal<V, T>
     {
