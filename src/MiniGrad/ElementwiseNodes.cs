@@ -106,7 +106,8 @@ internal readonly struct Unbroadcast<T> : IDisposable
     {
         if (copies is { } scratch)
         {
-            operand.Tape.Backend.ReduceTo(scratch.Buffer, shape, target.Buffer, operand.Shape, new SumReduction<T>(), T.One, target.Accumulate);
+            IBackend<T> backend = operand.Tape.Backend;
+            backend.ReduceTo(scratch.Buffer, shape, target.Buffer, operand.Shape, new SumReduction<T>(), T.One, target.Accumulate);
         }
     }
 

@@ -4,8 +4,9 @@ using System.Numerics;
 namespace MiniGrad;
 
 /// <summary>
-/// Formats numbers that stand in one table as NumPy does: each with the fewest digits that tell it from its neighbours in T, at most eight decimals,
-/// points aligned. All get an exponent if the largest is at least 1e8, the smallest nonzero one below 1e-4, or they differ more than 1000-fold.
+/// Formats numbers that stand in one table as NumPy does: each with the fewest digits that tell it from its neighbours in T, at most eight
+/// decimals, points aligned. All get an exponent if the largest is at least 1e8, the smallest nonzero one below 1e-4, or they differ more
+/// than 1000-fold.
 /// </summary>
 internal sealed class NumberColumn<T>
     where T : unmanaged, IFloatingPointIeee754<T>
@@ -59,12 +60,16 @@ internal sealed class NumberColumn<T>
         double size = Math.Abs(double.CreateChecked(value));
         bool usesExponent = size != 0 && (size < 1e-4 || size >= 1e16);
         (string whole, string fraction, string exponent) = Parts(value, usesExponent, int.MaxValue);
-        return usesExponent ? $"{whole}{(fraction.Length > 0 ? "." : "")}{fraction}e{exponent}" : $"{whole}.{(fraction.Length > 0 ? fraction : "0")}";
+        return usesExponent
+            ? $"{whole}{(fraction.Length > 0 ? "." : "")}{fraction}e{exponent}"
+            : $"{whole}.{(fraction.Length > 0 ? fraction : "0")}";
     }
 
     private static string NotFinite(T value) => T.IsNaN(value) ? "nan" : T.IsNegative(value) ? "-inf" : "inf";
 
-    /// <summary>A finite number in pieces, such as "-1", "25" and "+04": the shortest digits that are exact in T, or rounded to the precision.</summary>
+    /// <summary>
+    /// A finite number in pieces, such as "-1", "25" and "+04": the shortest digits that are exact in T, or rounded to the precision.
+    /// </summary>
     private static (string Whole, string Fraction, string Exponent) Parts(T value, bool usesExponent, int precision)
     {
         (string digits, int point) = ShortestDigits(value);
@@ -76,7 +81,8 @@ internal sealed class NumberColumn<T>
                 // Rounding may carry into the exponent (9.9999 to 10), so both are read from the rounded text.
                 string rounded = T.Abs(value).ToString($"E{precision}", CultureInfo.InvariantCulture);
                 int e = rounded.IndexOf('E', StringComparison.Ordinal);
-                (digits, point) = (rounded[..e].Replace(".", "", StringComparison.Ordinal).TrimEnd('0'), int.Parse(rounded[(e + 1)..], CultureInfo.InvariantCulture) + 1);
+                digits = rounded[..e].Replace(".", "", StringComparison.Ordinal).TrimEnd('0');
+                point = int.Parse(rounded[(e + 1)..], CultureInfo.InvariantCulture) + 1;
             }
             int exponent = T.IsZero(value) ? 0 : point - 1;
             return (sign + digits[..1], digits[1..], $"{(exponent < 0 ? '-' : '+')}{Math.Abs(exponent):00}");
@@ -91,7 +97,9 @@ internal sealed class NumberColumn<T>
         return (sign + padded[..wholeDigits], padded[wholeDigits..].TrimEnd('0'), "");
     }
 
-    /// <summary>The digits d1 d2 ... of |value| = 0.d1 d2 ... times 10^Point: the fewest that read back as the same T. Zero is "0" with Point 1.</summary>
+    /// <summary>
+    /// The digits d1 d2 ... of |value| = 0.d1 d2 ... times 10^Point: the fewest that read back as the same T. Zero is "0" with Point 1.
+    /// </summary>
     private static (string Digits, int Point) ShortestDigits(T value)
     {
         string text = T.Abs(value).ToString("R", CultureInfo.InvariantCulture);

@@ -43,7 +43,8 @@ public static class Operands
     {
         if (count != shape.ElementCount)
         {
-            throw new ArgumentException($"{op}: the host has {count} elements, but shape {shape} has {shape.ElementCount}: they must be as many.");
+            throw new ArgumentException(
+                $"{op}: the host has {count} elements, but shape {shape} has {shape.ElementCount}: they must be as many.");
         }
     }
 }

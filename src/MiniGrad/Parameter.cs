@@ -124,7 +124,8 @@ public sealed class Parameter<T> : IDisposable
     {
         if (disposed)
         {
-            throw new ObjectDisposedException(ToString(), "The parameter is disposed, perhaps with its module: keep the module as long as it is used.");
+            throw new ObjectDisposedException(
+                ToString(), "The parameter is disposed, perhaps with its module: keep the module as long as it is used.");
         }
         Backend.Pool.ThrowIfDisposed();
     }

@@ -38,7 +38,8 @@ public readonly struct Shape : IEquatable<Shape>
             count *= extents[axis];
             if (count > int.MaxValue)
             {
-                throw new ArgumentException($"A tensor holds at most {int.MaxValue} elements; the shape ({string.Join(", ", extents.ToArray())}) asks for more.");
+                throw new ArgumentException(
+                    $"A tensor holds at most {int.MaxValue} elements; the shape ({string.Join(", ", extents.ToArray())}) asks for more.");
             }
         }
         ElementCount = (int)count;
@@ -70,7 +71,8 @@ public readonly struct Shape : IEquatable<Shape>
     {
         if (axis < -Rank || axis >= Rank)
         {
-            throw new ArgumentOutOfRangeException(nameof(axis), axis, $"A tensor of shape {this} has {Rank} axes; use {-Rank} to {Rank - 1}.");
+            throw new ArgumentOutOfRangeException(
+                nameof(axis), axis, $"A tensor of shape {this} has {Rank} axes; use {-Rank} to {Rank - 1}.");
         }
         return axis < 0 ? axis + Rank : axis;
     }

@@ -8,17 +8,17 @@ namespace MiniGrad;
 /// Records the ops of a computation as they run, then walks them backwards to get gradients (reverse-mode automatic differentiation).
 /// </summary>
 /// <remarks>
-/// <para>Take L = sum(tanh(x W)). Running it leaves three nodes: MatMul made u from x and W, Tanh made y from u, Sum made L from y. The chain
-/// rule says how much L changes with each of them, from the last to the first: dL/dL = 1; Sum turns it into dL/dy = 1 everywhere, Tanh that
-/// into dL/du = (1 - y^2) dL/dy, and MatMul that into dL/dW = x^T dL/du and dL/dx = dL/du W^T.</para>
-/// <para>No node needs to know the others: given the gradient of its output (a cotangent), it multiplies by the Jacobian of its own op, which
-/// yields the gradients of its inputs. This is the op's vector-Jacobian product, <see cref="TapeNode{T}.Backward"/>; the whole chain rule is
-/// the reversed loop in <see cref="Backward(Tensor{T}, ReadOnlySpan{T})"/>. A tensor that several ops read gets the sum of what they send:
-/// the first to write its gradient assigns, later ones add. Nodes stand in the order they ran, so when a node's turn comes, every op that read
-/// its output has already contributed, and nothing needs sorting.</para>
-/// <para>A training step makes inputs (<see cref="Constant"/>), runs the model, calls <see cref="Backward(Tensor{T})"/>, updates the parameters
-/// and calls <see cref="Reset"/>, which returns all memory to the pool: from the second step on, nothing is allocated. A tape belongs to one
-/// thread at a time.</para>
+/// <para>Take L = sum(tanh(x W)). Running it leaves three nodes: MatMul made u from x and W, Tanh made y from u, Sum made L from y. The
+/// chain rule says how much L changes with each of them, from the last to the first: dL/dL = 1; Sum turns it into dL/dy = 1 everywhere,
+/// Tanh that into dL/du = (1 - y^2) dL/dy, and MatMul that into dL/dW = x^T dL/du and dL/dx = dL/du W^T.</para>
+/// <para>No node needs to know the others: given the gradient of its output (a cotangent), it multiplies by the Jacobian of its own op,
+/// which yields the gradients of its inputs. This is the op's vector-Jacobian product, <see cref="TapeNode{T}.Backward"/>; the whole chain
+/// rule is the reversed loop in <see cref="Backward(Tensor{T}, ReadOnlySpan{T})"/>. A tensor that several ops read gets the sum of what
+/// they send: the first to write its gradient assigns, later ones add. Nodes stand in the order they ran, so when a node's turn comes,
+/// every op that read its output has already contributed, and nothing needs sorting.</para>
+/// <para>A training step makes inputs (<see cref="Constant"/>), runs the model, calls <see cref="Backward(Tensor{T})"/>, updates the
+/// parameters and calls <see cref="Reset"/>, which returns all memory to the pool: from the second step on, nothing is allocated. A tape
+/// belongs to one thread at a time.</para>
 /// </remarks>
 /// <typeparam name="T">The element type, float or double.</typeparam>
 /// <param name="backend">The device that the ops run on; it is not disposed with the tape.</param>
@@ -65,7 +65,9 @@ public sealed class Tape<T>(IBackend<T> backend) : IDisposable
     /// <param name="needsGradient">Whether an input needs a gradient; ignored while recording is paused.</param>
     public Tensor<T> NewResult(Shape shape, bool needsGradient) => NewView(Rent<T>(shape.ElementCount), shape, needsGradient);
 
-    /// <summary>A tensor over memory that already holds its value, for ops that only rename it (reshape, a slice of leading rows).</summary>
+    /// <summary>
+    /// A tensor over memory that already holds its value, for ops that only rename it (reshape, a slice of leading rows).
+    /// </summary>
     /// <inheritdoc cref="NewResult"/>
     public Tensor<T> NewView(DeviceBuffer<T> value, Shape shape, bool needsGradient) =>
         Tensors.Add(this, shape, new TapeEntry<T> { Value = value, NeedsGradient = needsGradient && pauses == 0 });
@@ -93,7 +95,8 @@ public sealed class Tape<T>(IBackend<T> backend) : IDisposable
     /// <remarks>
     /// Gradients of parameters add to what they hold, until <see cref="Parameter{T}.ZeroGradient"/>; all others start afresh at each call.
     /// </remarks>
-    /// <exception cref="InvalidOperationException">The loss is no scalar, is stale, or depends on nothing that needs a gradient.</exception>
+    /// <exception cref="InvalidOperationException">The loss is no scalar, is stale, or depends on nothing that needs a
+    /// gradient.</exception>
     public void Backward(Tensor<T> loss)
     {
         RequireOwn(loss);
@@ -106,7 +109,9 @@ public sealed class Tape<T>(IBackend<T> backend) : IDisposable
         Backward(loss, [T.One]);
     }
 
-    /// <summary>Multiplies <paramref name="cotangent"/>, an array like <paramref name="output"/>, by the Jacobians of all that led to it.</summary>
+    /// <summary>
+    /// Multiplies <paramref name="cotangent"/>, an array like <paramref name="output"/>, by the Jacobians of all that led to it.
+    /// </summary>
     /// <inheritdoc cref="Backward(Tensor{T})"/>
     /// <exception cref="ArgumentException">The cotangent has not as many elements as the output.</exception>
     public void Backward(Tensor<T> output, ReadOnlySpan<T> cotangent)

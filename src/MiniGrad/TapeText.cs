@@ -4,7 +4,9 @@ using System.Text;
 
 namespace MiniGrad;
 
-/// <summary>A tape for people to read: a table, or a graph in the DOT language of Graphviz. Tensors are numbered in the order they were made.</summary>
+/// <summary>
+/// A tape for people to read: a table, or a graph in the DOT language of Graphviz. Tensors are numbered in the order they were made.
+/// </summary>
 internal static class TapeText
 {
     public static string Table<T>(Tape<T> tape)
@@ -51,7 +53,9 @@ internal static class TapeText
 
     private sealed record Line(int Number, string Op, bool IsLeaf, (int Slot, Shape Shape)[] Inputs, Shape Shape, string Norm);
 
-    /// <summary>Every tensor on the tape: the recorded results, and leaves, among which results that need no gradient count as constants.</summary>
+    /// <summary>
+    /// Every tensor on the tape: the recorded results, and leaves, among which results that need no gradient count as constants.
+    /// </summary>
     private static IEnumerable<Line> Lines<T>(Tape<T> tape)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
@@ -72,5 +76,6 @@ internal static class TapeText
 
     private static string Norm<T>(Tensor<T> tensor)
         where T : unmanaged, IFloatingPointIeee754<T> =>
-        Math.Sqrt(tensor.GradientToArray().Sum(value => Math.Pow(double.CreateChecked(value), 2))).ToString("G4", CultureInfo.InvariantCulture);
+        Math.Sqrt(tensor.GradientToArray().Sum(value => Math.Pow(double.CreateChecked(value), 2)))
+            .ToString("G4", CultureInfo.InvariantCulture);
 }

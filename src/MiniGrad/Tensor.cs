@@ -86,7 +86,8 @@ public readonly struct Tensor<T>
     {
         if (Shape.ElementCount != 1)
         {
-            throw new InvalidOperationException($"Item: a tensor of shape {Shape} has {Shape.ElementCount} elements, not one; use ToArray, or reduce it first.");
+            throw new InvalidOperationException(
+                $"Item: a tensor of shape {Shape} has {Shape.ElementCount} elements, not one; use ToArray, or reduce it first.");
         }
         T item = default;
         CopyTo(new Span<T>(ref item));

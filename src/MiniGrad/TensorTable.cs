@@ -48,8 +48,8 @@ internal sealed class TensorTable<T>
             if (parameter.Backend != tape.Backend)
             {
                 throw new InvalidOperationException(
-                    $"Watch: the parameter {parameter} lives on another backend ({parameter.Backend.Name}) than the tape ({tape.Backend.Name}): " +
-                    "make both with one.");
+                    $"Watch: the parameter {parameter} lives on another backend ({parameter.Backend.Name}) than the tape " +
+                    $"({tape.Backend.Name}): make both with one.");
             }
             leaf = Add(tape, parameter.Shape, new TapeEntry<T> { Value = parameter.Value, Parameter = parameter });
             watched.Add(parameter, leaf);

@@ -4,8 +4,8 @@ using System.Text;
 namespace MiniGrad;
 
 /// <summary>
-/// Arrays as NumPy prints them: nested brackets, aligned columns, a blank line between matrices, lines of at most 75 characters, and above 1000
-/// elements only the ends of each axis.
+/// Arrays as NumPy prints them: nested brackets, aligned columns, a blank line between matrices, lines of at most 75 characters, and above
+/// 1000 elements only the ends of each axis.
 /// </summary>
 internal static class TensorText
 {
@@ -31,7 +31,9 @@ internal static class TensorText
     private sealed record Layout<T>(StringBuilder Text, T[] Values, Shape Shape, NumberColumn<T> Column, bool Summarize)
         where T : unmanaged, IFloatingPointIeee754<T>;
 
-    /// <summary>Writes <c>[item item ...]</c>, where an item is a number or, on outer axes, such a list again on a line of its own.</summary>
+    /// <summary>
+    /// Writes <c>[item item ...]</c>, where an item is a number or, on outer axes, such a list again on a line of its own.
+    /// </summary>
     private static void AppendAxis<T>(Layout<T> layout, int axis, int offset)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
@@ -69,7 +71,9 @@ internal static class TensorText
         text.Append(']');
     }
 
-    /// <summary>Numbers are separated by a space, or a new line where the next would pass the line's end; rows by one new line, matrices by two.</summary>
+    /// <summary>
+    /// Numbers are separated by a space, or a new line where the next would pass the line's end; rows by one new line, matrices by two.
+    /// </summary>
     private static void Separate(StringBuilder text, int axis, int inner, int nextWidth, ref int line)
     {
         bool wraps = inner == 0 && line + 1 + nextWidth > LineWidth - axis - 1;

@@ -5,6 +5,8 @@ namespace MiniGrad.Tests;
 
 public class BufferPoolTests
 {
+    private static readonly Gen<(int Bytes, int Pick)[]> Rentals = Gen.Select(Gen.Int[1, 5000], Gen.Int[0, 9]).Array[1, 200];
+
     [Fact]
     public void A_returned_block_is_used_again()
     {
@@ -29,7 +31,7 @@ public class BufferPoolTests
     });
 
     [Fact]
-    public void Renting_and_returning_in_any_order_never_shares_memory() => Gen.Select(Gen.Int[1, 5000], Gen.Int[0, 9]).Array[1, 200].Sample(steps =>
+    public void Renting_and_returning_in_any_order_never_shares_memory() => Rentals.Sample(steps =>
     {
         Allocator allocator = new();
         using BufferPool pool = new(allocator);

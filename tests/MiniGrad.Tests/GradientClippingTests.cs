@@ -12,7 +12,10 @@ public sealed class GradientClippingTests : IDisposable
     private readonly Parameter<double>[] all;
 
     public GradientClippingTests() =>
-        all = [a = new(backend, "a", new Shape(2)), without = new(backend, "without", new Shape(5)), b = new(backend, "b", new Shape(1, 2))];
+        all =
+        [
+            a = new(backend, "a", new Shape(2)), without = new(backend, "without", new Shape(5)), b = new(backend, "b", new Shape(1, 2)),
+        ];
 
     public void Dispose()
     {
@@ -105,8 +108,8 @@ public sealed class GradientClippingTests : IDisposable
     [Fact]
     public void Bad_arguments_are_refused_by_name()
     {
-        Assert.StartsWith("maxNorm is 0", Assert.Throws<ArgumentOutOfRangeException>(() => all.ClipGradientNorm(0)).Message, StringComparison.Ordinal);
-        Assert.StartsWith("limit is -1", Assert.Throws<ArgumentOutOfRangeException>(() => all.ClipGradientValues(-1)).Message, StringComparison.Ordinal);
+        Assert.Contains("maxNorm is 0", Assert.Throws<ArgumentOutOfRangeException>(() => all.ClipGradientNorm(0)).Message);
+        Assert.Contains("limit is -1", Assert.Throws<ArgumentOutOfRangeException>(() => all.ClipGradientValues(-1)).Message);
         using IBackend<double> other = CpuBackend.Create<double>(threads: 1);
         using Parameter<double> foreign = new(other, "foreign", new Shape(2));
         SetGradient(a, 1, 1);

@@ -93,7 +93,8 @@ public sealed class InitializersTests : IDisposable
         using IBackend<float> floats = CpuBackend.Create<float>(threads: 1);
         using Parameter<float> single = new(floats, "weight", new Shape(9, 7));
         using Parameter<double> full = new(backend, "weight", new Shape(9, 7));
-        Assert.Equal(full.FillHeUniform(new Philox(8)).ToArray().Select(value => (float)value), single.FillHeUniform(new Philox(8)).ToArray());
+        float[] expected = [.. full.FillHeUniform(new Philox(8)).ToArray().Select(value => (float)value)];
+        Assert.Equal(expected, single.FillHeUniform(new Philox(8)).ToArray());
     }
 
     [Fact]

@@ -18,7 +18,8 @@ public sealed class ModuleTests : IDisposable
     public void Paths_join_names_in_the_order_of_addition()
     {
         using Parent parent = new(backend);
-        Assert.Equal(["first.weight", "first.bias", "scale", "second.weight", "second.bias"], parent.NamedParameters.Select(named => named.Path));
+        Assert.Equal(
+            ["first.weight", "first.bias", "scale", "second.weight", "second.bias"], parent.NamedParameters.Select(named => named.Path));
         Assert.Equal(["first.mean", "second.mean"], parent.NamedState.Select(named => named.Path));
         Assert.Equal(parent.NamedParameters.Select(named => named.Parameter), parent.Parameters);
         Assert.Equal(parent.NamedParameters.Select(named => named.Path), parent.Parameters.Select(parameter => parameter.Path));
@@ -45,7 +46,9 @@ public sealed class ModuleTests : IDisposable
     {
         using Parent parent = new(backend);
         using Child child = new(backend, 3), wider = new(backend, 4);
-        Assert.Contains("number 0 is weight (2, 3) here and first.weight (2, 3) there", Assert.Throws<ArgumentException>(() => child.CopyFrom(parent)).Message);
+        Assert.Contains(
+            "number 0 is weight (2, 3) here and first.weight (2, 3) there",
+            Assert.Throws<ArgumentException>(() => child.CopyFrom(parent)).Message);
         Assert.Contains("weight (2, 4)", Assert.Throws<ArgumentException>(() => child.CopyFrom(wider)).Message);
     }
 

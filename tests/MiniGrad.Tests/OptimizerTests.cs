@@ -259,7 +259,9 @@ public sealed class OptimizerTests : IDisposable
             {
                 expected[i] = formula(i, expected[i], gradient[i], schedule(step - 1), step, state[i]);
             }
-            Assert.All(expected.Zip(parameter.ToArray()), pair => Assert.Equal(pair.First, pair.Second, 1e-13 * Math.Max(1, Math.Abs(pair.First))));
+            Assert.All(
+                expected.Zip(parameter.ToArray()),
+                pair => Assert.Equal(pair.First, pair.Second, 1e-13 * Math.Max(1, Math.Abs(pair.First))));
         }
     }
 

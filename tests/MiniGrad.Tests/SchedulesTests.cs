@@ -25,9 +25,9 @@ public class SchedulesTests
     [Fact]
     public void Settings_out_of_range_are_refused_by_name()
     {
-        Assert.StartsWith("rate is -1", Assert.Throws<ArgumentOutOfRangeException>(() => Schedules.Constant(-1)).Message, StringComparison.Ordinal);
-        Assert.StartsWith("steps is 0", Assert.Throws<ArgumentOutOfRangeException>(() => Schedules.Cosine(1, 0)).Message, StringComparison.Ordinal);
-        Assert.StartsWith("factor is NaN", Assert.Throws<ArgumentOutOfRangeException>(() => Schedules.Step(1, 1, double.NaN)).Message, StringComparison.Ordinal);
+        Assert.Contains("rate is -1", Assert.Throws<ArgumentOutOfRangeException>(() => Schedules.Constant(-1)).Message);
+        Assert.Contains("steps is 0", Assert.Throws<ArgumentOutOfRangeException>(() => Schedules.Cosine(1, 0)).Message);
+        Assert.Contains("factor is NaN", Assert.Throws<ArgumentOutOfRangeException>(() => Schedules.Step(1, 1, double.NaN)).Message);
         Assert.Throws<ArgumentOutOfRangeException>(() => Schedules.WarmUp(0, Schedules.Constant(1)));
     }
 

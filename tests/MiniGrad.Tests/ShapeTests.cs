@@ -29,7 +29,8 @@ public class ShapeTests
         Assert.False(new Shape(3) == new Shape(1, 3));
     });
 
-    // NumPy's rule, as its manual states it: compare extents from the last on; a missing one counts as 1; they must be equal or one of them 1.
+    // NumPy's rule, as its manual states it: compare extents from the last on; a missing one counts as 1; they must be equal or one of them
+    // 1.
     [Fact]
     public void Broadcasting_follows_NumPys_rule() => Gen.Select(Gen.Int[1, 3].Array[0, 4], Gen.Int[1, 3].Array[0, 4]).Sample((a, b) =>
     {

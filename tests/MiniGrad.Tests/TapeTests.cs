@@ -184,6 +184,20 @@ public sealed class TapeTests : IDisposable
     }
 
     [Fact]
+    public void A_node_used_again_forgets_the_inputs_it_had()
+    {
+        Tensor<double> a = tape.Variable([1], new Shape(1)), b = tape.Variable([2], new Shape(1)), c = tape.Variable([3], new Shape(1));
+        Tensor<double>.Concat([a, b, c, a], 0);
+        tape.Reset();
+        a = tape.Variable([1], new Shape(1));
+        b = tape.Variable([2], new Shape(1));
+        tape.Backward(Tensor<double>.Concat([a, b], 0), [10, 20]);
+        Assert.Equal([10], a.GradientToArray());
+        Assert.Equal([20], b.GradientToArray());
+        Assert.Equal(2, tape.Nodes[0].Inputs.Length);
+    }
+
+    [Fact]
     public void Integers_live_until_the_reset()
     {
         DeviceBuffer<int> indices = tape.Indices([3, 1, 2]);

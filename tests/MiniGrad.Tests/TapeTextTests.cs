@@ -71,7 +71,8 @@ public sealed class TapeTextTests : IDisposable
     }
 
     [Fact]
-    public void An_empty_tape_prints_its_header() => Assert.Equal("#  op  inputs  shape  |gradient|\n", new Tape<double>(backend).ToString());
+    public void An_empty_tape_prints_its_header() =>
+        Assert.Equal("#  op  inputs  shape  |gradient|\n", new Tape<double>(backend).ToString());
 
     [Fact]
     public void Names_with_quotes_stay_valid_DOT()

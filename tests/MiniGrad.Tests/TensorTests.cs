@@ -31,7 +31,7 @@ public sealed class TensorTests : IDisposable
     {
         string message = Assert.Throws<ArgumentException>(() => tape.Constant([1, 2, 3], new Shape(2, 2))).Message;
         Assert.StartsWith("Constant: the host has 3 elements, but shape (2, 2) has 4", message, StringComparison.Ordinal);
-        Assert.StartsWith("Variable: ", Assert.Throws<ArgumentException>(() => tape.Variable([], new Shape(1))).Message, StringComparison.Ordinal);
+        Assert.Contains("Variable: ", Assert.Throws<ArgumentException>(() => tape.Variable([], new Shape(1))).Message);
         Tensor<double> x = tape.Constant([1, 2], new Shape(2));
         Assert.StartsWith("CopyTo: ", Assert.Throws<ArgumentException>(() => x.CopyTo(new double[3])).Message, StringComparison.Ordinal);
     }

@@ -43,7 +43,8 @@ public sealed class TensorTextTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Vectors))]
-    public void Numbers_share_a_format_and_align(double[] values, string expected) => Assert.Equal(expected, Print(values, new Shape(values.Length)));
+    public void Numbers_share_a_format_and_align(double[] values, string expected) =>
+        Assert.Equal(expected, Print(values, new Shape(values.Length)));
 
     [Theory]
     [InlineData(1, "1.0")]
@@ -81,9 +82,11 @@ public sealed class TensorTextTests : IDisposable
     {
         double[] values = [.. Enumerable.Range(0, 1002).Select(i => i + 1000.0)];
         Assert.Equal("[1000. 1001. 1002. ... 1999. 2000. 2001.]", Print(values, new Shape(1002)));
-        Assert.Equal("[[1000. 1001. 1002. ... 1498. 1499. 1500.]\n [1501. 1502. 1503. ... 1999. 2000. 2001.]]", Print(values, new Shape(2, 501)));
         Assert.Equal(
-            "[[1000. 1001.]\n [1002. 1003.]\n [1004. 1005.]\n ...\n [1996. 1997.]\n [1998. 1999.]\n [2000. 2001.]]", Print(values, new Shape(501, 2)));
+            "[[1000. 1001. 1002. ... 1498. 1499. 1500.]\n [1501. 1502. 1503. ... 1999. 2000. 2001.]]", Print(values, new Shape(2, 501)));
+        Assert.Equal(
+            "[[1000. 1001.]\n [1002. 1003.]\n [1004. 1005.]\n ...\n [1996. 1997.]\n [1998. 1999.]\n [2000. 2001.]]",
+            Print(values, new Shape(501, 2)));
         Assert.DoesNotContain("...", Print(values[..1000], new Shape(1000)));
     }
 

@@ -83,7 +83,8 @@ public sealed class BufferPool(IDeviceAllocator allocator, bool withTangents = f
     {
         if (disposed)
         {
-            throw new ObjectDisposedException("backend", "The backend is disposed, and its memory with it: keep it longer than its tapes, modules and optimizers.");
+            throw new ObjectDisposedException(
+                "backend", "The backend is disposed, and its memory with it: keep it longer than its tapes, modules and optimizers.");
         }
     }
 

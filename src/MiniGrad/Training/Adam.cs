@@ -33,7 +33,8 @@ public class Adam<T> : Optimizer<T>
     }
 
     private protected Adam(
-        IReadOnlyList<Parameter<T>> parameters, double learningRate, double beta1, double beta2, double epsilon, double weightDecay, bool decouplesDecay)
+        IReadOnlyList<Parameter<T>> parameters, double learningRate, double beta1, double beta2, double epsilon, double weightDecay,
+        bool decouplesDecay)
         : base(parameters, learningRate)
     {
         this.beta1 = HyperParameter.Decay(beta1);

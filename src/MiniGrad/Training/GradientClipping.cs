@@ -40,7 +40,8 @@ public static class GradientClipping
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="limit"/> is not above 0.</exception>
     public static void ClipGradientValues<T>(this IReadOnlyList<Parameter<T>> parameters, double limit)
-        where T : unmanaged, IFloatingPointIeee754<T> => Update(parameters, new ClampRule<T>(T.CreateChecked(HyperParameter.Positive(limit))));
+        where T : unmanaged, IFloatingPointIeee754<T> =>
+        Update(parameters, new ClampRule<T>(T.CreateChecked(HyperParameter.Positive(limit))));
 
     /// <summary>The Euclidean length of the gradients of all parameters, as one vector; 0 if none has a gradient.</summary>
     /// <exception cref="ArgumentException">The parameters are on different backends.</exception>
@@ -57,7 +58,8 @@ public static class GradientClipping
                 backend ??= parameters[i].Backend;
                 if (parameters[i].Backend != backend)
                 {
-                    throw new ArgumentException($"GradientNorm: {parameters[i]} is on another backend than those before it: clip the parameters of each apart.");
+                    throw new ArgumentException(
+                        $"GradientNorm: {parameters[i]} is on another backend than those before it: clip the parameters of each apart.");
                 }
                 chunks += ChunksOf(parameters[i].Shape.ElementCount);
             }
@@ -77,7 +79,8 @@ public static class GradientClipping
             if (parameters[i].HasGradient)
             {
                 int length = parameters[i].Shape.ElementCount, count = ChunksOf(length);
-                backend.Run(new SumOfSquaresKernel<T>(parameters[i].Gradient, partial.Buffer.Slice(chunk, count)), length, ElementsPerChunk);
+                SumOfSquaresKernel<T> kernel = new(parameters[i].Gradient, partial.Buffer.Slice(chunk, count));
+                backend.Run(kernel, length, ElementsPerChunk);
                 chunk += count;
             }
         }

@@ -18,5 +18,6 @@ internal static class HyperParameter
     public static long Count(long value, [CallerArgumentExpression(nameof(value))] string name = "") =>
         value >= 1 ? value : throw Invalid(value, name, "at least 1");
 
-    private static ArgumentOutOfRangeException Invalid(object value, string name, string range) => new(name, $"{name} is {value}, but must be {range}.");
+    private static ArgumentOutOfRangeException Invalid(object value, string name, string range) =>
+        new(name, $"{name} is {value}, but must be {range}.");
 }

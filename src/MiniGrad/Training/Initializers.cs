@@ -115,12 +115,21 @@ public static class Initializers
 
     private static double Dot(ReadOnlySpan<double> a, ReadOnlySpan<double> b)
     {
-        double sum = 0;
-        for (int i = 0; i < a.Length; i++)
+        // Four sums at once: an addition need not wait for the one before.
+        double sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;
+        int i = 0;
+        for (; i <= a.Length - 4; i += 4)
         {
-            sum += a[i] * b[i];
+            sum0 += a[i] * b[i];
+            sum1 += a[i + 1] * b[i + 1];
+            sum2 += a[i + 2] * b[i + 2];
+            sum3 += a[i + 3] * b[i + 3];
         }
-        return sum;
+        for (; i < a.Length; i++)
+        {
+            sum0 += a[i] * b[i];
+        }
+        return sum0 + sum1 + (sum2 + sum3);
     }
 
     private static void AddScaled(Span<double> y, double scale, ReadOnlySpan<double> x)
@@ -146,6 +155,10 @@ public static class Initializers
         where T : unmanaged, IFloatingPointIeee754<T> => Math.Sqrt(2.0 / Fans(parameter).In);
 
     private static (int In, int Out) Fans<T>(Parameter<T> parameter)
-        where T : unmanaged, IFloatingPointIeee754<T> => parameter.Shape.Rank == 2 ? (parameter.Shape[0], parameter.Shape[1]) : throw new ArgumentException(
-            $"The parameter {parameter} is no matrix [in, out], so it has no fan-in and fan-out: use FillUniform, FillNormal or FillConstant.");
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        Shape shape = parameter.Shape;
+        return shape.Rank == 2 ? (shape[0], shape[1]) : throw new ArgumentException(
+            $"The parameter {parameter} is no matrix [in, out], so it has no fans: use FillUniform, FillNormal or FillConstant.");
+    }
 }

@@ -44,7 +44,8 @@ public abstract class Module<T> : IDisposable
         ArgumentNullException.ThrowIfNull(other);
         RequireAlike(namedParameters, other.namedParameters);
         RequireAlike(namedState, other.namedState);
-        foreach ((NamedParameter<T> to, NamedParameter<T> from) in namedParameters.Concat(namedState).Zip(other.namedParameters.Concat(other.namedState)))
+        IEnumerable<NamedParameter<T>> all = namedParameters.Concat(namedState), others = other.namedParameters.Concat(other.namedState);
+        foreach ((NamedParameter<T> to, NamedParameter<T> from) in all.Zip(others))
         {
             to.Parameter.Set(from.Parameter.ToArray());
         }

@@ -34,7 +34,8 @@ public abstract class Optimizer<T> : IDisposable
         {
             if (!seen.Add(parameter))
             {
-                throw new ArgumentException($"The parameter {parameter} is given twice, so each step would change it twice: list it once.", nameof(parameters));
+                throw new ArgumentException(
+                    $"The parameter {parameter} is given twice, so each step would change it twice: list it once.", nameof(parameters));
             }
         }
     }
@@ -85,7 +86,8 @@ public abstract class Optimizer<T> : IDisposable
             if (parameter.HasGradient)
             {
                 int first = i * stateNames.Length;
-                DeviceBuffer<T> state0 = stateNames.Length > 0 ? View(first) : default, state1 = stateNames.Length > 1 ? View(first + 1) : default;
+                DeviceBuffer<T> state0 = stateNames.Length > 0 ? View(first) : default;
+                DeviceBuffer<T> state1 = stateNames.Length > 1 ? View(first + 1) : default;
                 Update(parameter.Backend, new UpdateCall<T>(parameter.Value, parameter.Gradient, state0, state1), ++steps[i]);
             }
         }

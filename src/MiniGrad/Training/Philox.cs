@@ -130,7 +130,8 @@ public sealed class Philox(ulong seed, ulong stream = 0)
     {
         if (!double.IsFinite(mean) || !double.IsFinite(standardDeviation) || standardDeviation < 0)
         {
-            throw new ArgumentException($"Normal: mean {mean} and standard deviation {standardDeviation} must be finite, the latter not negative.");
+            throw new ArgumentException(
+                $"Normal: mean {mean} and standard deviation {standardDeviation} must be finite, the latter not negative.");
         }
         for (int i = 0; i < destination.Length; i += 2)
         {

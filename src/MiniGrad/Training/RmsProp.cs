@@ -45,7 +45,8 @@ public sealed class RmsProp<T> : Optimizer<T>
     {
         ArgumentNullException.ThrowIfNull(backend);
         RmsPropRule<T> rule = new(
-            T.CreateChecked(LearningRate), T.CreateChecked(alpha), T.CreateChecked(1 - alpha), T.CreateChecked(epsilon), T.CreateChecked(weightDecay));
+            T.CreateChecked(LearningRate), T.CreateChecked(alpha), T.CreateChecked(1 - alpha), T.CreateChecked(epsilon),
+            T.CreateChecked(weightDecay));
         if (momentum == 0)
         {
             backend.Update(rule, call);

@@ -21,7 +21,8 @@ public sealed class Sgd<T> : Optimizer<T>
     /// <param name="nesterov">Whether to look ahead; needs momentum.</param>
     /// <exception cref="ArgumentException">A parameter is given twice, a rate is out of range, or Nesterov's variant has no
     /// momentum.</exception>
-    public Sgd(IReadOnlyList<Parameter<T>> parameters, double learningRate, double momentum = 0, double weightDecay = 0, bool nesterov = false)
+    public Sgd(
+        IReadOnlyList<Parameter<T>> parameters, double learningRate, double momentum = 0, double weightDecay = 0, bool nesterov = false)
         : base(parameters, learningRate)
     {
         this.momentum = HyperParameter.Decay(momentum);
