@@ -1,5 +1,4 @@
 using System.Numerics;
-using System.Runtime.CompilerServices;
 using MiniGrad.Backends;
 
 namespace MiniGrad.Ops;
@@ -37,8 +36,9 @@ public static class WeightNormExtensions
             Operands.RequireShape("WeightNorm", "gain", gain, new Shape(columns));
             Tensor<T> w = tape.NewResult(v.Shape, v.NeedsGradient || gain.NeedsGradient);
             DeviceBuffer<T> norm = tape.Rent<T>(columns);
-            tape.Backend.Run(
-                new WeightNormForward<T>(v.Value, gain.Value, w.Value, norm, rows, columns), columns, ColumnChunks.Grain(rows, columns));
+            ColumnSums<T>.Dot(tape.Backend, v.Value, v.Value, norm, rows);
+            tape.Backend.Map(default(SqrtOp<T>), norm, norm);
+            tape.Backend.Run(new WeightNormForward<T>(v.Value, gain.Value, norm, w.Value, columns), rows, RowChunks.Grain(rows, columns));
             if (w.NeedsGradient)
             {
                 tape.Record<WeightNormNode<T>>(w, v, gain).Norm = norm;
@@ -60,157 +60,105 @@ internal sealed class WeightNormNode<T> : TapeNode<T>
         Tensor<T> v = Inputs[0], gain = Inputs[1];
         int rows = v.Shape[0], columns = v.Shape[1];
         GradientSink<T> dgain = gain.GradientSink(), dv = v.GradientSink();
-        using Scratch<T> dots = backend.Pool.RentScratch<T>(columns);
-        backend.Run(
-            new WeightNormBackward<T>(v.Value, gain.Value, Norm, Output.Gradient, dv, dgain, dots.Buffer, rows, columns),
-            columns, ColumnChunks.Grain(rows, columns));
+        using Scratch<T> along = backend.Pool.RentScratch<T>(columns);
+        ColumnSums<T>.Dot(backend, Output.Gradient, v.Value, along.Buffer, rows);
+        backend.Zip(default(DivideOp<T>), new ZipCall<T>(along.Buffer, gain.Shape, Norm, gain.Shape, along.Buffer, gain.Shape));
+        if (dgain.IsWanted)
+        {
+            Strides strides = Strides.RowMajor(gain.Shape);
+            backend.Copy(new CopyCall<T>(along.Buffer, strides, dgain.Buffer, strides, gain.Shape, T.One, dgain.Accumulate));
+        }
+        if (dv.IsWanted)
+        {
+            backend.Run(
+                new WeightNormBackward<T>(v.Value, gain.Value, Norm, along.Buffer, Output.Gradient, dv, columns), rows, RowChunks.Grain(rows, columns));
+        }
     }
 }
 
-/// <summary>
-/// One pass down the columns of a chunk for the lengths, one to write; rows in groups, as in <see cref="BatchNormForward{T}"/>.
-/// </summary>
-internal readonly struct WeightNormForward<T>(
-    DeviceBuffer<T> v, DeviceBuffer<T> gain, DeviceBuffer<T> w, DeviceBuffer<T> norm, int rows, int columns)
+/// <summary>Sums down the columns of a matrix, which is read row after row as it lies in memory.</summary>
+internal readonly struct ColumnSums<T> : IKernel<T>
+    where T : unmanaged, IFloatingPointIeee754<T>
+{
+    private readonly DeviceBuffer<T> a, b, partials;
+    private readonly int columns;
+
+    private ColumnSums(DeviceBuffer<T> a, DeviceBuffer<T> b, DeviceBuffer<T> partials, int columns) =>
+        (this.a, this.b, this.partials, this.columns) = (a, b, partials, columns);
+
+    /// <summary>y[i] = a's column i . b's column i. A chunk of rows makes one row of partial sums; these are added in order.</summary>
+    public static void Dot(IBackend<T> backend, DeviceBuffer<T> a, DeviceBuffer<T> b, DeviceBuffer<T> y, int rows)
+    {
+        int columns = y.Length, chunks = RowChunks.Count(rows, columns);
+        using Scratch<T> partials = backend.Pool.RentScratch<T>(chunks * columns);
+        backend.Run(new ColumnSums<T>(a, b, partials.Buffer, columns), rows, RowChunks.Grain(rows, columns));
+        backend.Reduce(default(SumReduction<T>), new ReduceCall<T>(partials.Buffer, y, 1, chunks, columns, T.One, false));
+    }
+
+    public void Run<V>(int first, int end, int chunk)
+        where V : struct, ISimd<V, T>
+    {
+        DeviceBuffer<T> left = a, right = b;
+        V zero = V.Splat(T.Zero);
+        int step = columns;
+        for (int i = 0; i < step; i += V.Width)
+        {
+            int count = step - i;
+            V sum = zero;
+            for (int k = (first * step) + i; k < end * step; k += step)
+            {
+                sum = V.MultiplyAdd(V.Load(left, k, count, zero), V.Load(right, k, count, zero), sum);
+            }
+            V.Store(sum, partials, (chunk * step) + i, count);
+        }
+    }
+}
+
+/// <summary>Multiplies every column by g / ||v||: a vector of columns at a time, down the rows of the chunk.</summary>
+internal readonly struct WeightNormForward<T>(DeviceBuffer<T> v, DeviceBuffer<T> gain, DeviceBuffer<T> norm, DeviceBuffer<T> w, int columns)
     : IKernel<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     public void Run<V>(int first, int end, int chunk)
-        where V : struct, ISimd<V, T>
-    {
-        int full = first + ((end - first) / V.Width * V.Width);
-        for (int top = 0; top < rows; top += ColumnChunks.RowsPerGroup)
-        {
-            for (int i = first; i < full; i += V.Width)
-            {
-                AddToNorm<V>(i, V.Width, top);
-            }
-            if (full < end)
-            {
-                AddToNorm<V>(full, end - full, top);
-            }
-        }
-        for (int top = 0; top < rows; top += ColumnChunks.RowsPerGroup)
-        {
-            for (int i = first; i < full; i += V.Width)
-            {
-                Write<V>(i, V.Width, top);
-            }
-            if (full < end)
-            {
-                Write<V>(full, end - full, top);
-            }
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void AddToNorm<V>(int i, int count, int top)
-        where V : struct, ISimd<V, T>
-    {
-        DeviceBuffer<T> from = v;
-        V zero = V.Splat(T.Zero), sum = zero;
-        int bottom = Math.Min(rows, top + ColumnChunks.RowsPerGroup), last = ((bottom - 1) * columns) + i;
-        for (int k = (top * columns) + i; k <= last; k += columns)
-        {
-            V element = V.Load(from, k, count, zero);
-            sum = V.MultiplyAdd(element, element, sum);
-        }
-        if (top > 0)
-        {
-            sum += V.Load(norm, i, count, zero);
-        }
-        V.Store(bottom == rows ? V.Sqrt(sum) : sum, norm, i, count);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Write<V>(int i, int count, int top)
         where V : struct, ISimd<V, T>
     {
         DeviceBuffer<T> from = v, to = w;
-        V one = V.Splat(T.One), scale = V.Load(gain, i, count, one) / V.Load(norm, i, count, one);
-        int last = ((Math.Min(rows, top + ColumnChunks.RowsPerGroup) - 1) * columns) + i;
-        for (int k = (top * columns) + i; k <= last; k += columns)
+        V one = V.Splat(T.One);
+        int step = columns;
+        for (int i = 0; i < step; i += V.Width)
         {
-            V.Store(V.Load(from, k, count, one) * scale, to, k, count);
+            int count = step - i;
+            V scale = V.Load(gain, i, count, one) / V.Load(norm, i, count, one);
+            for (int k = (first * step) + i; k < end * step; k += step)
+            {
+                V.Store(V.Load(from, k, count, one) * scale, to, k, count);
+            }
         }
     }
 }
 
-/// <summary>One pass down the columns for dw . v, one to write dv.</summary>
+/// <summary>Writes dv, a vector of columns at a time, down the rows of the chunk; <paramref name="along"/> holds (dw . v) / ||v||.</summary>
 internal readonly struct WeightNormBackward<T>(
-    DeviceBuffer<T> v, DeviceBuffer<T> gain, DeviceBuffer<T> norm, DeviceBuffer<T> dw, GradientSink<T> dv, GradientSink<T> dgain,
-    DeviceBuffer<T> dots, int rows, int columns)
+    DeviceBuffer<T> v, DeviceBuffer<T> gain, DeviceBuffer<T> norm, DeviceBuffer<T> along, DeviceBuffer<T> dw, GradientSink<T> dv, int columns)
     : IKernel<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     public void Run<V>(int first, int end, int chunk)
-        where V : struct, ISimd<V, T>
-    {
-        int full = first + ((end - first) / V.Width * V.Width);
-        for (int top = 0; top < rows; top += ColumnChunks.RowsPerGroup)
-        {
-            for (int i = first; i < full; i += V.Width)
-            {
-                AddToDot<V>(i, V.Width, top);
-            }
-            if (full < end)
-            {
-                AddToDot<V>(full, end - full, top);
-            }
-        }
-        for (int top = 0; dv.IsWanted && top < rows; top += ColumnChunks.RowsPerGroup)
-        {
-            for (int i = first; i < full; i += V.Width)
-            {
-                Write<V>(i, V.Width, top);
-            }
-            if (full < end)
-            {
-                Write<V>(full, end - full, top);
-            }
-        }
-    }
-
-    // The last group divides by ||v||: dots then holds dg.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void AddToDot<V>(int i, int count, int top)
-        where V : struct, ISimd<V, T>
-    {
-        DeviceBuffer<T> from = v, cotangent = dw;
-        V zero = V.Splat(T.Zero), sum = zero;
-        int bottom = Math.Min(rows, top + ColumnChunks.RowsPerGroup), last = ((bottom - 1) * columns) + i;
-        for (int k = (top * columns) + i; k <= last; k += columns)
-        {
-            sum = V.MultiplyAdd(V.Load(cotangent, k, count, zero), V.Load(from, k, count, zero), sum);
-        }
-        if (top > 0)
-        {
-            sum += V.Load(dots, i, count, zero);
-        }
-        if (bottom == rows)
-        {
-            sum /= V.Load(norm, i, count, V.Splat(T.One));
-            if (dgain.IsWanted)
-            {
-                V.Store(dgain.Accumulate ? sum + V.Load(dgain.Buffer, i, count, zero) : sum, dgain.Buffer, i, count);
-            }
-        }
-        V.Store(sum, dots, i, count);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Write<V>(int i, int count, int top)
         where V : struct, ISimd<V, T>
     {
         DeviceBuffer<T> from = v, cotangent = dw, to = dv.Buffer;
         bool accumulate = dv.Accumulate;
-        V one = V.Splat(T.One), length = V.Load(norm, i, count, one);
-        V scale = V.Load(gain, i, count, one) / length, along = V.Load(dots, i, count, one) / length;
-        int last = ((Math.Min(rows, top + ColumnChunks.RowsPerGroup) - 1) * columns) + i;
-        for (int k = (top * columns) + i; k <= last; k += columns)
+        V one = V.Splat(T.One);
+        int step = columns;
+        for (int i = 0; i < step; i += V.Width)
         {
-            V result = scale * (V.Load(cotangent, k, count, one) - (along * V.Load(from, k, count, one)));
-            V.Store(accumulate ? result + V.Load(to, k, count, one) : result, to, k, count);
+            int count = step - i;
+            V length = V.Load(norm, i, count, one), scale = V.Load(gain, i, count, one) / length, share = V.Load(along, i, count, one) / length;
+            for (int k = (first * step) + i; k < end * step; k += step)
+            {
+                V result = scale * (V.Load(cotangent, k, count, one) - (share * V.Load(from, k, count, one)));
+                V.Store(accumulate ? result + V.Load(to, k, count, one) : result, to, k, count);
+            }
         }
     }
 }

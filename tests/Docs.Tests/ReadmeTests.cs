@@ -1,0 +1,34 @@
+using System.Text.RegularExpressions;
+
+namespace MiniGrad.Docs.Tests;
+
+/// <summary>What the README says is what the repository holds.</summary>
+public partial class ReadmeTests
+{
+    [Theory]
+    [InlineData("tape")]
+    [InlineData("check")]
+    public void A_program_in_the_readme_is_the_one_that_is_tested(string name)
+    {
+        string source = Repository.Read("tests/Docs.Tests/ReadmeSnippets.cs");
+        string start = $"        // <{name}>\n", end = $"        // </{name}>\n";
+        string[] lines = source[(source.IndexOf(start, StringComparison.Ordinal) + start.Length)..source.IndexOf(end, StringComparison.Ordinal)].Split('\n');
+        string snippet = string.Join('\n', lines.Select(line => line.Length > 8 ? line[8..] : line));
+        Assert.Contains($"```csharp\n{snippet}```", Repository.Readme, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_op_in_the_readme_is_the_file_in_the_repository() =>
+        Assert.Contains($"```csharp\n{Repository.Read("src/Ops/Elementwise/Silu.cs")}```", Repository.Readme, StringComparison.Ordinal);
+
+    [Fact]
+    public void Every_file_the_readme_links_to_is_there()
+    {
+        List<string> links = [.. Link().Matches(Repository.Readme).Select(match => match.Groups[1].Value).Where(link => !link.Contains("://", StringComparison.Ordinal))];
+        Assert.NotEmpty(links);
+        Assert.All(links, link => Assert.True(Path.Exists(Path.Combine(Repository.Root, link)), $"README.md links to {link}, which is not there."));
+    }
+
+    [GeneratedRegex(@"\]\(([^)#]+)\)")]
+    private static partial Regex Link();
+}
