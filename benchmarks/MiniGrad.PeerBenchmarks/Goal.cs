@@ -32,6 +32,20 @@ internal sealed record Goal(string Cases, string Measure, double Bound)
         .. Each("gemm/../[48]x.*", ("torch", 2.7)),
         .. Each("gemm/../.*x10", ("onednn", 1.2)),
         .. Each("gemm/square/(32|64|128)", ("torch", 0.95), ("torch+tuned", 0.95), ("onednn", 0.95), ("openblas-skx", 0.95)),
+        .. Each("layernorm/bw/(128x1000|64x2048)", ("torch", 3.5)),
+        .. Each("layernorm/bw/4x1000", ("torch", 20)),
+        .. Each("layernorm/bw/64x400", ("torch", 5)),
+        .. Each("layernorm/bw/(4096|32768)x.*", (Limit, 75)),
+        .. Each("layernorm/bw/32768x768", ("torch", 6), ("torch+tuned", 1.3)),
+        .. Each("layernorm/fw/128x1000", ("torch", 3)),
+        .. Each("layernorm/fw/4x1000", ("torch", 6)),
+        .. Each("layernorm/fw/(4096|32768)x.*", (Limit, 70)),
+        .. Each("batchnorm/fw/128x1000", ("torch", 4)),
+        .. Each("batchnorm/bw/128x1000", ("torch", 3.5)),
+        .. Each("rmsnorm/.*", (NormCase.LayerNormPeer, 1.0)),
+        .. Each("overhead/(add|mul|tanh)4", ("torch", 30)),
+        new("overhead/(add|mul|tanh)4", Fact.NanosecondsPerOp, 120) { IsUpperBound = true },
+        new("overhead/.*", Fact.Allocated, 0) { IsUpperBound = true },
     ];
 
     /// <summary>The goals with vectors of 256 bits, which libtorch as installed has on some processors too.</summary>

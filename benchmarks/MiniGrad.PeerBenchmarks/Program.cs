@@ -26,8 +26,9 @@ static int Run(Options options)
     {
         library?.SetThreads(options.Threads);
     }
-    PeerCase[] cases = [.. Groups.Cases(only).Where(peerCase => peerCase.Name.Contains(options.Case, StringComparison.Ordinal))];
-    Console.WriteLine($"{cases.Length} cases, {options.Threads} thread(s), {SimdSupport.Default}. Ratios: peer's time / MiniGrad's time.");
+    // Enumerated again below, so that a case and its data can be collected once it is done.
+    IEnumerable<PeerCase> cases = Groups.Cases(only).Where(peerCase => peerCase.Name.Contains(options.Case, StringComparison.Ordinal));
+    Console.WriteLine($"{cases.Count()} cases, {options.Threads} thread(s), {SimdSupport.Default}. Ratios: peer's time / MiniGrad's time.");
     List<CaseResult> results = [];
     using TunedTorch tuned = new(options);
     Match match = new(options, tuned);

@@ -6,6 +6,8 @@ internal static class Groups
     private static readonly Dictionary<string, Func<IEnumerable<PeerCase>>> ByName = new()
     {
         ["gemm"] = GemmCases.All,
+        ["norm"] = NormCases.All,
+        ["overhead"] = OverheadCases.All,
     };
 
     public static IEnumerable<string> Names => ByName.Keys;

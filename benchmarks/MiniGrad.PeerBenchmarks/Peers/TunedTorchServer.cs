@@ -47,7 +47,7 @@ internal static partial class TunedTorchServer
         Contestant contestant = peerCase.Torch()!;
         try
         {
-            contestant.Verify(peerCase);
+            contestant.Verify();
             contestant.WarmUp(WarmUpMilliseconds);
             answer = "ready";
             return contestant;

@@ -28,10 +28,10 @@ internal sealed class Match(Options options, TunedTorch tuned)
         try
         {
             contestants.Add(peerCase.MiniGrad("minigrad", backend));
-            contestants[0].Verify(peerCase);
+            contestants[0].Verify();
             foreach (Contestant peer in Peers(peerCase, backend, single))
             {
-                contestants.Add(Verified(peer, peerCase));
+                contestants.Add(Verified(peer));
             }
             int peers = contestants.Count - 1;
             if (peerCase.Limit(backend, options.Threads) is { } limit)
@@ -66,11 +66,11 @@ internal sealed class Match(Options options, TunedTorch tuned)
         }
     }
 
-    private static Contestant Verified(Contestant contestant, PeerCase peerCase)
+    private static Contestant Verified(Contestant contestant)
     {
         try
         {
-            contestant.Verify(peerCase);
+            contestant.Verify();
             return contestant;
         }
         catch (WrongResultException e)
@@ -111,7 +111,7 @@ internal sealed class Match(Options options, TunedTorch tuned)
                 absences[peers[i].Name] = reason;
             }
         }
-        return new CaseResult(peerCase.Name, minigrad, rows, absences, percent, [.. peerCase.Facts(backend)]);
+        return new CaseResult(peerCase.Name, minigrad, rows, absences, percent, [.. peerCase.Facts(backend, minigrad)]);
     }
 
     private static double Median(List<double> samples)

@@ -20,6 +20,18 @@ internal sealed record Row(string Case, double MinigradUs, string Peer, double? 
         path, $"[\n{string.Join(",\n", rows.Select(row => JsonSerializer.Serialize(row, Format)))}\n]\n");
 }
 
+/// <summary>A figure beside times.</summary>
+/// <param name="Measure">What it is, with its unit.</param>
+/// <param name="Value">How much.</param>
+internal sealed record Fact(string Measure, double Value)
+{
+    /// <summary>MiniGrad's time where the goal is a time.</summary>
+    public const string NanosecondsPerOp = "ns per op";
+
+    /// <summary>Managed memory that a step takes once warm.</summary>
+    public const string Allocated = "bytes per step";
+}
+
 /// <summary>Everything measured of one case.</summary>
 /// <param name="Name">The case.</param>
 /// <param name="MinigradUs">The median time of MiniGrad's step, in microseconds.</param>
@@ -33,4 +45,4 @@ internal sealed record CaseResult(
     IReadOnlyList<Row> Rows,
     IReadOnlyDictionary<string, string> Absences,
     double? PercentOfLimit,
-    IReadOnlyList<(string Measure, double Value)> Facts);
+    IReadOnlyList<Fact> Facts);
