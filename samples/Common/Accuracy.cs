@@ -5,7 +5,9 @@ namespace MiniGrad.Samples;
 /// <summary>Compares predictions with labels.</summary>
 public static class Accuracy
 {
-    /// <summary>How many rows have their largest score elsewhere than at their label. Of equal scores the first counts; NaN is never largest.</summary>
+    /// <summary>
+    /// How many rows have their largest score elsewhere than at their label. Of equal scores the first counts; NaN is never largest.
+    /// </summary>
     /// <param name="scores">A row of scores, one for each class, for each label.</param>
     /// <param name="labels">The right class of each row.</param>
     public static int CountWrong<T>(ReadOnlySpan<T> scores, ReadOnlySpan<int> labels)

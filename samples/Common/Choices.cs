@@ -28,6 +28,9 @@ public static class Choices
     /// <exception cref="InputException">There is none.</exception>
     public static NormalizationScheme Norm(string name) => ValueOf<NormalizationScheme>("--norm", name, Norms);
 
+    /// <summary>The name of a scheme.</summary>
+    public static string NameOf(NormalizationScheme scheme) => Norms[(int)scheme];
+
     /// <summary>The activation of that name.</summary>
     /// <exception cref="InputException">There is none.</exception>
     public static Activation Activation(string name) => ValueOf<Activation>("--activation", name, Activations);
@@ -48,5 +51,8 @@ public static class Choices
 
     /// <summary>The names of an enumeration as options spell them: LeakyRelu is leaky-relu.</summary>
     private static string[] NamesOf<TEnum>()
-        where TEnum : struct, Enum => [.. Enum.GetNames<TEnum>().Select(name => string.Concat(name.Select((c, i) => char.IsUpper(c) && i > 0 ? $"-{c}" : $"{c}")).ToLowerInvariant())];
+        where TEnum : struct, Enum => [.. Enum.GetNames<TEnum>().Select(Spell)];
+
+    private static string Spell(string name) =>
+        string.Concat(name.Select((c, i) => char.IsUpper(c) && i > 0 ? $"-{c}" : $"{c}")).ToLowerInvariant();
 }

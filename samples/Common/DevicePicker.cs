@@ -17,7 +17,7 @@ public static class DevicePicker
     /// <summary>A backend on the chosen device.</summary>
     /// <param name="device">One of <see cref="Names"/>.</param>
     /// <param name="threads">How many threads a CPU backend uses; 0 takes one per core.</param>
-    /// <exception cref="InputException">The device is unknown or absent, or the thread count or forced vector width is not possible.</exception>
+    /// <exception cref="InputException">The device, the thread count or the forced vector width cannot be had.</exception>
     public static IBackend<T> Create<T>(string device, int threads)
         where T : unmanaged, IFloatingPointIeee754<T>
     {

@@ -5,12 +5,12 @@ using MiniGrad.Training;
 namespace MiniGrad.Samples;
 
 /// <summary>
-/// Table 1 of the layer-norm paper, measured: which transformations of weights or data leave the normalized summed inputs y as they are. Beside it the
-/// gradient twins: what an invariance of y implies for the gradient of any loss of y by the weights.
+/// Table 1 of the layer-norm paper, measured: which transformations of weights or data leave the normalized summed inputs y as they are.
+/// Beside it the gradient twins: what an invariance of y implies for the gradient of any loss of y by the weights.
 /// </summary>
 /// <remarks>
-/// y = norm(X W) for N cases of I inputs and H units, in float64, with epsilon 0 and no gain, bias or bias inside; batch norm by the statistics of the
-/// batch. W is stored [I, H], so that a unit's weights are a column here and a row in the paper.
+/// y = norm(X W) for N cases of I inputs and H units, in float64, with epsilon 0 and no gain, bias or bias inside; batch norm by the
+/// statistics of the batch. W is stored [I, H], so that a unit's weights are a column here and a row in the paper.
 /// </remarks>
 public sealed class Invariance
 {
@@ -26,7 +26,8 @@ public sealed class Invariance
     private static readonly Shape ShapeX = new(Cases, Inputs), ShapeW = new(Inputs, Units), ShapeY = new(Cases, Units);
 
     private readonly IBackend<double> backend;
-    private readonly double[] x = new double[Cases * Inputs], w = new double[Inputs * Units], shift = new double[Inputs], cotangent = new double[Cases * Units];
+    private readonly double[] x = new double[Cases * Inputs], w = new double[Inputs * Units];
+    private readonly double[] shift = new double[Inputs], cotangent = new double[Cases * Units];
 
     private Invariance(IBackend<double> backend, ulong seed)
     {
@@ -53,7 +54,9 @@ public sealed class Invariance
             [.. from row in Twins() from scheme in Schemes select experiment.Twin(row, scheme)]);
     }
 
-    /// <summary>A row of the table: the transformed data, the schemes that the paper calls invariant, and the case looked at (all if none).</summary>
+    /// <summary>
+    /// A row of the table: the transformed data, the schemes that the paper calls invariant, and the case looked at (all if none).
+    /// </summary>
     private sealed record Transformation(string Name, double[] X, double[] W, NormalizationScheme[] Invariant, int? OnlyCase = null);
 
     /// <summary>A row of the twins: a number that is 0 for the schemes of which it holds.</summary>
@@ -65,7 +68,8 @@ public sealed class Invariance
         const NormalizationScheme layer = NormalizationScheme.Layer, rms = NormalizationScheme.Rms;
         yield return new("weight matrix re-scaling", x, Changed(w, (value, _, _) => Factor * value, Units), [batch, weight, layer, rms]);
         yield return new("weight matrix re-centering", x, Changed(w, (value, input, _) => value + shift[input], Units), [layer]);
-        yield return new("weight vector re-scaling", x, Changed(w, (value, _, unit) => unit == 2 ? Factor * value : value, Units), [batch, weight]);
+        yield return new(
+            "weight vector re-scaling", x, Changed(w, (value, _, unit) => unit == 2 ? Factor * value : value, Units), [batch, weight]);
         yield return new("dataset re-scaling", Changed(x, (value, _, _) => Factor * value, Inputs), w, [batch, layer, rms]);
         yield return new("dataset re-centering", Changed(x, (value, _, input) => value + shift[input], Inputs), w, [batch]);
         yield return new(
@@ -76,7 +80,8 @@ public sealed class Invariance
     {
         yield return new("<W, dW> = 0", (e, scheme) => e.Cosine(scheme, _ => true), [.. Schemes]);
         yield return new(
-            "<w_i, dw_i> = 0 for every unit i", (e, scheme) => Enumerable.Range(0, Units).Max(unit => e.Cosine(scheme, column => column == unit)),
+            "<w_i, dw_i> = 0 for every unit i",
+            (e, scheme) => Enumerable.Range(0, Units).Max(unit => e.Cosine(scheme, column => column == unit)),
             [NormalizationScheme.Batch, NormalizationScheme.Weight]);
         yield return new("the rows dw_i of all units sum to 0", (e, scheme) => e.SumOverUnits(scheme), [NormalizationScheme.Layer]);
         yield return new("|dW(2 W)| = |dW(W)| / 2", (e, scheme) => Math.Abs(e.GradientRatio(scheme) - 0.5), [.. Schemes]);

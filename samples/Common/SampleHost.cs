@@ -6,7 +6,9 @@ using CommandLine.Text;
 
 namespace MiniGrad.Samples;
 
-/// <summary>What every sample does around its work: reads the command line, stops on Ctrl-C, and ends in one line when something is wrong.</summary>
+/// <summary>
+/// What every sample does around its work: reads the command line, stops on Ctrl-C, and ends in one line when something is wrong.
+/// </summary>
 public static class SampleHost
 {
     /// <summary>Runs the sample's work and turns every failure into one line and exit code 1, never a stack trace.</summary>
@@ -64,7 +66,8 @@ public static class SampleHost
             signal.Cancel = !stop.IsCancellationRequested;
             stop.Cancel();
         }
-        return new Registrations(PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop), PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop));
+        return new Registrations(
+            PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop), PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop));
     }
 
     private static Parser NewParser() => new(settings =>
@@ -73,7 +76,9 @@ public static class SampleHost
         settings.ParsingCulture = CultureInfo.InvariantCulture;
     });
 
-    /// <summary>Refuses an unknown option, and what the parser would pass over: a word that belongs to no option, an option without its value.</summary>
+    /// <summary>
+    /// Refuses an unknown option, and what the parser would pass over: a word that belongs to no option, an option without its value.
+    /// </summary>
     private static void RequireValues(ReadOnlySpan<string> args, Type options)
     {
         Dictionary<string, bool> takesValue = options.GetProperties().ToDictionary(

@@ -22,7 +22,8 @@ public sealed class TrainingLog(TextWriter output, string? csvPath) : IDisposabl
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"epoch {epoch}  train loss {trainLoss:0.0000}  test loss {testLoss:0.0000}  test error {testError:0.00 %}  {seconds:0.0} s"));
-        csv?.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{epoch},{step},{trainLoss:R},{testLoss:R},{testError:R},{seconds:0.####}"));
+        csv?.WriteLine(string.Create(
+            CultureInfo.InvariantCulture, $"{epoch},{step},{trainLoss:R},{testLoss:R},{testError:R},{seconds:0.####}"));
         csv?.Flush();
     }
 

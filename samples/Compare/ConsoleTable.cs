@@ -9,8 +9,7 @@ internal static class ConsoleTable
     public static void Print(IAnsiConsole console, Comparison comparison)
     {
         IReadOnlyList<SummaryRow> rows = Summary.Rows(comparison);
-        bool remarks = rows.Any(row => row.Cells[^1].Text.Length > 0);
-        int columns = SummaryRow.Headings.Count - (remarks ? 0 : 1);
+        int columns = Summary.Columns(rows);
         Table table = new() { Border = TableBorder.Rounded };
         for (int i = 0; i < columns; i++)
         {

@@ -17,7 +17,8 @@ internal static class CurvesCsv
             {
                 csv.WriteLine(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{run.Norm},{run.BatchSize},{run.Seed},{point.Step},{point.Seconds:0.####},{point.TrainLoss:R},{point.Test?.TestLoss:R},{point.Test?.TestError:R}"));
+                    $"{run.Norm},{run.BatchSize},{run.Seed},{point.Step},{point.Seconds:0.####},{point.TrainLoss:R}," +
+                    $"{point.Test?.TestLoss:R},{point.Test?.TestError:R}"));
             }
         }
     }

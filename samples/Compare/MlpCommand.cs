@@ -25,19 +25,20 @@ internal sealed class MlpCommand(MlpOptions options, TextWriter output)
         if (options.Verbose)
         {
             output.WriteLine($"device: {device}");
-            output.WriteLine($"data: {settings.Data.Source}, {settings.Data.Train.Count} training and {settings.Data.Test.Count} test images");
+            output.WriteLine($"data: {settings.Data}");
             output.WriteLine($"runs: {settings.RunCount}, results in {directory.Path}");
         }
         List<RunResult> runs = RunAll(settings, backend, stop);
         Comparison comparison = new(
-            "mlp", ReproducingCommand.For(settings, options.Data), MachineFacts.Version(), MachineFacts.Of(backend.Name), settings, runs, stop.IsCancellationRequested);
+            "mlp", ReproducingCommand.For(settings, options.Data), MachineFacts.Version(), MachineFacts.Of(backend.Name), settings, runs,
+            stop.IsCancellationRequested);
         ConsoleTable.Print(console, comparison);
         directory.Save(comparison);
-        output.WriteLine($"{(comparison.Stopped ? "Stopped. Report on what ran: " : "Report: ")}{Path.Combine(directory.Path, "report.html")}");
+        string report = Path.Combine(directory.Path, "report.html");
+        output.WriteLine(comparison.Stopped ? $"Stopped. Report on what ran: {report}" : $"Report: {report}");
         return comparison.Stopped ? Program.Interrupted : 0;
     }
 
-    /// <summary>Seeds are outermost, so that a comparison that is stopped early has compared as much as it can.</summary>
     private List<RunResult> RunAll<T>(MlpSettings settings, IBackend<T> backend, CancellationToken stop)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
@@ -46,8 +47,7 @@ internal sealed class MlpCommand(MlpOptions options, TextWriter output)
             List<RunResult> runs = [];
             MlpExperiment<T> experiment = new(settings, backend, observer, stop);
             experiment.WarmUp();
-            foreach ((ulong seed, int batchSize, string norm) in
-                from seed in settings.Seeds from batchSize in settings.BatchSizes from norm in settings.Norms select (seed, batchSize, norm))
+            foreach ((string norm, int batchSize, ulong seed) in settings.Plan)
             {
                 if (stop.IsCancellationRequested)
                 {

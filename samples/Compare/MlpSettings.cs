@@ -38,6 +38,10 @@ internal sealed record MlpSettings
 
     public required ImageData Data { get; init; }
 
+    /// <summary>What is trained, in order. Seeds are outermost, so that stopping early leaves the most to compare.</summary>
+    public IEnumerable<(string Norm, int BatchSize, ulong Seed)> Plan =>
+        from seed in Seeds from batchSize in BatchSizes from norm in Norms select (norm, batchSize, seed);
+
     /// <summary>The number of networks that are trained.</summary>
     public int RunCount => Seeds.Count * BatchSizes.Count * Norms.Count;
 
@@ -54,12 +58,14 @@ internal sealed record MlpSettings
             BatchSizes = Numbers("--batch-sizes", options.BatchSizes),
             Hidden = Numbers("--hidden", options.Hidden, distinct: false),
             Activation = Choices.Require("--activation", options.Activation, Choices.Activations),
-            Epochs = options.Epochs is >= 1 and <= 100_000 ? options.Epochs : throw new InputException($"--epochs {options.Epochs}: must be 1 to 100000."),
+            Epochs = options.Epochs is >= 1 and <= 100_000
+                ? options.Epochs
+                : throw new InputException($"--epochs {options.Epochs}: must be 1 to 100000."),
             Seeds = ParseSeeds(options.Seeds, options.Seed),
             Optimizer = Choices.Require("--optimizer", options.Optimizer, Choices.Optimizers),
             LearningRate = options.LearningRate > 0 && double.IsFinite(options.LearningRate)
                 ? options.LearningRate
-                : throw new InputException($"--lr {options.LearningRate.ToString(CultureInfo.InvariantCulture)}: must be a number above 0."),
+                : throw new InputException($"--lr {options.LearningRate}: must be a number above 0."),
             BatchVariance = Choices.Require("--batch-variance", options.BatchVariance, ["paper", "biased", "unbiased"]),
             Dtype = Choices.Require("--dtype", options.Dtype, ["float", "double"]),
             Device = options.Device,
@@ -99,7 +105,8 @@ internal sealed record MlpSettings
         const int Groups = 8;
         if (settings.Norms.Contains("group") && settings.Hidden.FirstOrDefault(size => size % Groups != 0) is > 0 and var wrong)
         {
-            throw new InputException($"--hidden {wrong}: group norm has {Groups} groups, so sizes must be multiples of {Groups}; or leave group out of --norms.");
+            throw new InputException(
+                $"--hidden {wrong}: group norm has {Groups} groups, so sizes must be multiples of {Groups}; or leave it out of --norms.");
         }
     }
 
@@ -132,7 +139,7 @@ internal sealed record MlpSettings
         int[] numbers = [.. text.Split(',', StringSplitOptions.TrimEntries).Select(part =>
             int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number is >= 1 and <= Most
                 ? number
-                : throw new InputException($"{option} {text}: '{part}' must be a whole number from 1 to {Most}; several are separated by commas."))];
+                : throw new InputException($"{option} {text}: '{part}' must be a whole number from 1 to {Most}, or several with commas."))];
         if (distinct)
         {
             RequireDistinct(option, text, numbers);

@@ -53,9 +53,17 @@ internal sealed class MlpOptions
     [Option("out", HelpText = "Directory for results.json, curves.csv, report.html and the figures (default: runs/mlp-<time>).")]
     public string? Out { get; set; }
 
-    [Option("dry-run", HelpText = "A few steps of everything, to see that it works; without --out the report goes to a temporary directory.")]
+    [Option("dry-run", HelpText = "A few steps of everything, to see that it works; without --out into a temporary directory.")]
     public bool DryRun { get; set; }
 
     [Option("verbose", HelpText = "Say which device and vector width are used, and where data come from.")]
     public bool Verbose { get; set; }
+}
+
+/// <summary>What <c>invariance</c> was asked for.</summary>
+[Verb("invariance", HelpText = "Measure the paper's Table 1: what each scheme is invariant to, with the twins in the gradients.")]
+internal sealed class InvarianceOptions
+{
+    [Option("json", HelpText = "File to write the table to.")]
+    public string? Json { get; set; }
 }

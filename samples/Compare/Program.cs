@@ -1,6 +1,6 @@
 namespace MiniGrad.Samples.Compare;
 
-/// <summary>Compares normalization schemes: <c>mlp</c> trains a network with each.</summary>
+/// <summary>Compares normalization schemes: <c>mlp</c> trains with each, <c>invariance</c> measures Table 1 of the paper.</summary>
 internal static class Program
 {
     private const string DefaultVerb = "mlp";
@@ -20,10 +20,12 @@ internal static class Program
     /// <returns>The exit code: 0, 1 when something is wrong, or <see cref="Interrupted"/>.</returns>
     public static int Run(string[] args, TextWriter output, TextWriter error, CancellationToken stop) => SampleHost.Run(error, () =>
     {
-        string[] withVerb = args is [] || (args[0].StartsWith('-') && args[0] is not ("--help" or "--version")) ? [DefaultVerb, .. args] : args;
-        return SampleHost.ParseVerb(withVerb, output, Footer, typeof(MlpOptions)) switch
+        bool hasVerb = args is ["--help" or "--version", ..] || (args.Length > 0 && !args[0].StartsWith('-'));
+        string[] withVerb = hasVerb ? args : [DefaultVerb, .. args];
+        return SampleHost.ParseVerb(withVerb, output, Footer, typeof(MlpOptions), typeof(InvarianceOptions)) switch
         {
             MlpOptions options => new MlpCommand(options, output).Run(stop),
+            InvarianceOptions options => InvarianceCommand.Run(options, output),
             _ => 0,
         };
     });

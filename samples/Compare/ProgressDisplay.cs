@@ -22,7 +22,9 @@ internal static class ProgressDisplay
         console.Profile.Capabilities.Interactive
             ? console.Progress()
                 .AutoClear(true)
-                .Columns(new SpinnerColumn(), new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
+                .Columns(
+                    new SpinnerColumn(), new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(),
+                    new PercentageColumn(), new RemainingTimeColumn())
                 .Start(context => work(new Bars(context, runs)))
             : work(new Lines(output, runs));
 
@@ -74,7 +76,8 @@ internal static class ProgressDisplay
 
         public void EndEpoch(EpochResult epoch) => output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{name}  epoch {epoch.Epoch}  train loss {epoch.TrainLoss:0.0000}  test loss {epoch.TestLoss:0.0000}  test error {epoch.TestError:0.00 %}  {epoch.Seconds:0.0} s"));
+            $"{name}  epoch {epoch.Epoch}  train loss {epoch.TrainLoss:0.0000}  test loss {epoch.TestLoss:0.0000}  " +
+            $"test error {epoch.TestError:0.00 %}  {epoch.Seconds:0.0} s"));
 
         public void End(RunResult run)
         {

@@ -71,9 +71,11 @@ internal readonly record struct Spread(double Median, double Least, double Most,
     public static Spread? Of(IEnumerable<double> values)
     {
         double[] sorted = [.. values.Order()];
-        int middle = sorted.Length / 2;
-        return sorted.Length == 0
-            ? null
-            : new Spread(sorted.Length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2, sorted[0], sorted[^1], sorted.Length);
+        if (sorted.Length == 0)
+        {
+            return null;
+        }
+        double below = sorted[(sorted.Length - 1) / 2], above = sorted[sorted.Length / 2];
+        return new Spread((below + above) / 2, sorted[0], sorted[^1], sorted.Length);
     }
 }

@@ -114,7 +114,7 @@ internal static class ResultsJson
     }
 
     /// <summary>JSON has no NaN and no infinity: they become the strings "NaN", "Infinity" and "-Infinity".</summary>
-    private static void WriteAnyNumber(Utf8JsonWriter json, string name, double value)
+    public static void WriteAnyNumber(Utf8JsonWriter json, string name, double value)
     {
         if (double.IsFinite(value))
         {

@@ -1,4 +1,3 @@
-using System.Globalization;
 using CommandLine;
 
 namespace MiniGrad.Samples.Mlp;
@@ -48,7 +47,7 @@ internal sealed class Options
         Require("--hidden", Hidden, 1, 65_536);
         if (!(LearningRate > 0) || !double.IsFinite(LearningRate))
         {
-            throw new InputException($"--lr {LearningRate.ToString(CultureInfo.InvariantCulture)}: must be a number above 0.");
+            throw new InputException($"--lr {LearningRate}: must be a number above 0.");
         }
         if (BatchSize == 1 && Norm.StartsWith("batch", StringComparison.Ordinal))
         {

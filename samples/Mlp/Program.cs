@@ -30,7 +30,7 @@ internal static class Program
         ImageData data = ImageData.Load(options.Data);
         ImageSet train = options.DryRun ? data.Train.First(3 * options.BatchSize) : data.Train;
         ImageSet test = options.DryRun ? data.Test.First(100) : data.Test;
-        output.WriteLine($"{train.Count} training and {test.Count} test images from {data.Source}, on {DevicePicker.Describe(options.Device, backend)}");
+        output.WriteLine($"{data}, on {DevicePicker.Describe(options.Device, backend)}");
 
         // The model: pixels -> hidden -> hidden -> a score for each class. The seed makes its first weights.
         int[] hidden = [options.Hidden, options.Hidden];

@@ -23,7 +23,8 @@ public class InvarianceTests
     public void The_expected_column_is_the_papers()
     {
         using IBackend<double> backend = CpuBackend.Create<double>(1);
-        string[] rows = [.. Invariance.Measure(backend).Cells.Chunk(4).Select(row => string.Join(' ', row.Select(cell => cell.Expected ? "yes" : "no")))];
+        string[] rows = [.. Invariance.Measure(backend).Cells.Chunk(4)
+            .Select(row => string.Join(' ', row.Select(cell => cell.Expected ? "yes" : "no")))];
         Assert.Equal(["yes yes yes yes", "no no yes no", "yes yes no no", "yes no yes yes", "yes no no no", "no no yes yes"], rows);
     }
 

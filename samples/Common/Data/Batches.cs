@@ -19,7 +19,7 @@ public readonly ref struct Batch<T>(ReadOnlySpan<T> images, ReadOnlySpan<int> la
     public Shape Shape => new(Labels.Length, Images.Length / Labels.Length);
 }
 
-/// <summary>Cuts images into mini-batches, for training in a new random order each epoch or for evaluation in the order they have.</summary>
+/// <summary>Cuts images into mini-batches, for training in a new random order each epoch or for evaluation as they are.</summary>
 /// <remarks>
 /// <para>The order of an epoch depends on the state of the random numbers at its start alone, so that a saved state repeats it.</para>
 /// <para>The last batch of an epoch may be smaller. If it would be a single image in training, the image is left out of that epoch (another

@@ -8,6 +8,9 @@ namespace MiniGrad.Samples;
 /// <param name="Test">What is only ever evaluated.</param>
 public sealed record ImageData(string Source, ImageSet Train, ImageSet Test)
 {
+    /// <summary>The source and the numbers of images.</summary>
+    public override string ToString() => $"{Source}: {Train.Count} training and {Test.Count} test images";
+
     /// <summary>The images in a directory, or the embedded digits if <paramref name="directory"/> is null.</summary>
     /// <inheritdoc cref="FromDirectory"/>
     public static ImageData Load(string? directory) => directory is null ? Embedded() : FromDirectory(directory);

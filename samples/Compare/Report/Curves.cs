@@ -30,7 +30,7 @@ internal static class Curves
             ? Smooth(run.Curve)
             : run.Curve.Where(point => point.Test is not null)).ToArray())];
         List<DrawnPoint> drawn = [];
-        for (int i = 0; i < curves.Max(curve => curve.Length); i++)
+        for (int i = 0; i < curves.Select(curve => curve.Length).DefaultIfEmpty().Max(); i++)
         {
             CurvePoint[] points = [.. curves.Where(curve => curve.Length > i).Select(curve => curve[i])];
             Spread y = Spread.Of(points.Select(point => metric == Metric.TrainLoss ? point.TrainLoss : 100 * point.Test!.TestError))!.Value;
@@ -40,20 +40,23 @@ internal static class Curves
         return drawn;
     }
 
-    /// <summary>Each point becomes the mean of itself and its neighbours, fewer towards the ends, so that neither end is shifted.</summary>
+    /// <summary>
+    /// Each point becomes the mean of itself and its neighbours. At the start, where the loss falls fast, there are fewer of them on both
+    /// sides, so that the fall is not blurred; at the end those before it are left, so that the last points are no noisier than the others.
+    /// </summary>
     public static IReadOnlyList<CurvePoint> Smooth(IReadOnlyList<CurvePoint> curve)
     {
         const int Neighbours = 4;
         CurvePoint[] smooth = new CurvePoint[curve.Count];
         for (int i = 0; i < curve.Count; i++)
         {
-            int reach = Math.Min(Neighbours, Math.Min(i, curve.Count - 1 - i));
+            int reach = Math.Min(Neighbours, i), last = Math.Min(i + reach, curve.Count - 1);
             double sum = 0;
-            for (int j = i - reach; j <= i + reach; j++)
+            for (int j = i - reach; j <= last; j++)
             {
                 sum += curve[j].TrainLoss;
             }
-            smooth[i] = curve[i] with { TrainLoss = sum / ((2 * reach) + 1) };
+            smooth[i] = curve[i] with { TrainLoss = sum / (last - i + reach + 1) };
         }
         return smooth;
     }

@@ -22,7 +22,11 @@ internal sealed class Figure(IReadOnlyList<RunResult> runs, MlpSettings settings
 
     /// <summary>What the picture shows, for captions.</summary>
     public string Caption { get; } =
-        (metric == Metric.TrainLoss ? "Training loss (logarithmic)" : "Test error") + (progress == Progress.Steps ? " against steps" : " against seconds of training");
+        (metric == Metric.TrainLoss ? "Training loss (logarithmic)" : "Test error") +
+        (progress == Progress.Steps ? " against steps" : " against seconds of training");
+
+    /// <summary>Whether its lines are <see cref="Curves.Smooth">running means</see>.</summary>
+    public bool IsSmoothed { get; } = metric == Metric.TrainLoss;
 
     /// <summary>Pixels across.</summary>
     public int Width => PanelWidth * settings.BatchSizes.Count;
@@ -51,8 +55,9 @@ internal sealed class Figure(IReadOnlyList<RunResult> runs, MlpSettings settings
             Draw(canvas);
         }
         // A viewer without the embedded font takes the next that is alike.
-        return Encoding.UTF8.GetString(stream.ToArray())
-            .Replace($"font-family=\"{EmbeddedFonts.Family}\"", $"font-family=\"{EmbeddedFonts.Family}, Verdana, sans-serif\"", StringComparison.Ordinal);
+        const string Family = $"font-family=\"{EmbeddedFonts.Family}";
+        string svg = Encoding.UTF8.GetString(stream.ToArray());
+        return svg.Replace($"{Family}\"", $"{Family}, Verdana, sans-serif\"", StringComparison.Ordinal);
     }
 
     private void Draw(SKCanvas canvas)
@@ -84,7 +89,7 @@ internal sealed class Figure(IReadOnlyList<RunResult> runs, MlpSettings settings
         foreach (string norm in settings.Norms)
         {
             RunResult[] same = [.. runs.Where(run => run.Norm == norm && run.BatchSize == batchSize)];
-            DrawnPoint[] curve = same.Length == 0 ? [] : [.. Curves.Of(same, metric, progress).Where(point => point.Least > 0 || metric == Metric.TestError)];
+            DrawnPoint[] curve = [.. Curves.Of(same, metric, progress).Where(point => point.Least > 0 || metric == Metric.TestError)];
             if (curve.Length > 0)
             {
                 Add(plot, norm, curve, same.Length > 1);
@@ -107,7 +112,8 @@ internal sealed class Figure(IReadOnlyList<RunResult> runs, MlpSettings settings
         double[] x = [.. curve.Select(point => point.X)];
         if (withRange)
         {
-            ScottPlot.Plottables.FillY range = plot.Add.FillY(x, [.. curve.Select(point => Y(point.Least))], [.. curve.Select(point => Y(point.Most))]);
+            double[] least = [.. curve.Select(point => Y(point.Least))], most = [.. curve.Select(point => Y(point.Most))];
+            ScottPlot.Plottables.FillY range = plot.Add.FillY(x, least, most);
             range.FillColor = color.WithAlpha(.15);
             range.LineWidth = 0;
         }

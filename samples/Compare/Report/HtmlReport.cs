@@ -32,7 +32,7 @@ internal static class HtmlReport
         if (comparison.Stopped)
         {
             html.Append(
-                $"<p class=\"note\">Stopped by the user: {comparison.Runs.Count} of {settings.RunCount} runs were begun, and the last is not complete.</p>\n");
+                $"<p class=\"note\">Stopped by the user: {comparison.Runs.Count} of {settings.RunCount} runs were begun.</p>\n");
         }
         if (settings.DryRun)
         {
@@ -51,7 +51,8 @@ internal static class HtmlReport
 
     private static string Lead(MlpSettings settings, string layers) =>
         $"A {layers} perceptron ({settings.Activation}), trained with {settings.Optimizer} at learning rate " +
-        $"{settings.LearningRate.ToString(CultureInfo.InvariantCulture)} for {Count(settings.Epochs, "epoch")}, {Count(settings.Seeds.Count, "seed")}. " +
+        $"{settings.LearningRate.ToString(CultureInfo.InvariantCulture)} for {Count(settings.Epochs, "epoch")}, " +
+        $"{Count(settings.Seeds.Count, "seed")}. " +
         "The setting of section 6.6 and figure 6 of Layer Normalization (Ba, Kiros, Hinton 2016).";
 
     private static void AppendTable(StringBuilder html, Comparison comparison)
@@ -59,26 +60,28 @@ internal static class HtmlReport
         string over = comparison.Settings.Seeds.Count > 1 ? " Each number is the median over seeds, with the range in brackets." : "";
         html.Append($"""
             <h2>After the last epoch</h2>
-            <p class="explain">Train loss is the mean over the images of the last epoch, each as it was met; test loss and error are of all test images after it.
-            Seconds and steps count training alone.{over}</p>
+            <p class="explain">Train loss is the mean over the images of the last epoch, each as it was met; test loss and error are of all
+            test images after it. Seconds and steps count training alone.{over}</p>
             <div class="scroll"><table>
             <tr>
             """);
-        foreach (string heading in SummaryRow.Headings)
+        IReadOnlyList<SummaryRow> rows = Summary.Rows(comparison);
+        int columns = Summary.Columns(rows);
+        foreach (string heading in SummaryRow.Headings.Take(columns))
         {
             html.Append($"<th{(heading is "norm" or "remarks" ? " class=\"text\"" : "")}>{Escape(heading)}</th>");
         }
         html.Append("</tr>\n");
         int batchSize = 0;
-        foreach (SummaryRow row in Summary.Rows(comparison))
+        foreach (SummaryRow row in rows)
         {
             html.Append(row.BatchSize == batchSize ? "<tr>" : "<tr class=\"first\">");
             batchSize = row.BatchSize;
-            for (int i = 0; i < row.Cells.Count; i++)
+            for (int i = 0; i < columns; i++)
             {
                 html.Append(SummaryRow.Headings[i] switch
                 {
-                    "norm" => $"<td class=\"text\"><span class=\"swatch\" style=\"background:{SchemeColors.Of(row.Norm)}\"></span>{Escape(row.Cells[i].Text)}</td>",
+                    "norm" => $"<td class=\"text\">{Swatch(row.Norm)}{Escape(row.Cells[i].Text)}</td>",
                     "remarks" => $"<td class=\"text remark\">{Escape(row.Cells[i].Text)}</td>",
                     _ => row.Cells[i].Range is { } range
                         ? $"<td>{Escape(row.Cells[i].Text)}<small>{Escape(range)}</small></td>"
@@ -93,10 +96,11 @@ internal static class HtmlReport
     private static void AppendFigure(StringBuilder html, Figure figure, MlpSettings settings)
     {
         string over = settings.Seeds.Count > 1 ? " Lines are medians over seeds, bands their range." : "";
-        string smoothed = figure.Name.StartsWith("train", StringComparison.Ordinal) ? " Lines are running means; curves.csv has the points." : "";
+        string smoothed = figure.IsSmoothed ? " Lines are running means; curves.csv has the points." : "";
         html.Append($"""
             <figure>
-            <img alt="{Escape(figure.Caption)}" width="{figure.Width}" height="{Figure.Height}" src="data:image/svg+xml;base64,{Base64(figure.ToSvg())}">
+            <img alt="{Escape(figure.Caption)}" width="{figure.Width}" height="{Figure.Height}"
+                 src="data:image/svg+xml;base64,{Base64(figure.ToSvg())}">
             <figcaption>{Escape(figure.Caption)}, one panel for each batch size.{smoothed}{over}</figcaption>
             </figure>
 
@@ -106,7 +110,9 @@ internal static class HtmlReport
     private static void AppendSettings(StringBuilder html, Comparison comparison, string layers)
     {
         MlpSettings settings = comparison.Settings;
-        string variance = string.Join(", ", settings.BatchSizes.Select(size => $"{(settings.UsesUnbiasedVariance(size) ? "unbiased" : "biased")} at {size}"));
+        string variance = string.Join(
+            ", ", settings.BatchSizes.Select(size => $"{(settings.UsesUnbiasedVariance(size) ? "unbiased" : "biased")} at {size}"));
+        Machine machine = comparison.Machine;
         (string Name, string Value)[] lines =
         [
             ("network", $"{layers}, {settings.Activation}, He initialization, softmax cross-entropy"),
@@ -118,8 +124,8 @@ internal static class HtmlReport
             ("optimizer", $"{settings.Optimizer}, learning rate {settings.LearningRate.ToString(CultureInfo.InvariantCulture)}"),
             ("data", $"{settings.Data.Source}: {settings.Data.Train.Count} training and {settings.Data.Test.Count} test images"),
             ("numbers", settings.Dtype),
-            ("device", comparison.Machine.Device),
-            ("machine", $"{comparison.Machine.Processor}, {Count(comparison.Machine.Cores, "core")}, {comparison.Machine.System}, {comparison.Machine.Runtime}"),
+            ("device", machine.Device),
+            ("machine", $"{machine.Processor}, {Count(machine.Cores, "core")}, {machine.System}, {machine.Runtime}"),
             ("version", comparison.Version),
         ];
         html.Append("<h2>Settings</h2>\n<table class=\"settings\">\n");
@@ -129,6 +135,8 @@ internal static class HtmlReport
         }
         html.Append("</table>\n");
     }
+
+    private static string Swatch(string norm) => $"<span class=\"swatch\" style=\"background:{SchemeColors.Of(norm)}\"></span>";
 
     private static string Count(int count, string what) => $"{count} {what}{(count == 1 ? "" : "s")}";
 

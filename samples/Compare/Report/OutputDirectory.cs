@@ -22,7 +22,8 @@ internal sealed class OutputDirectory
             Directory.CreateDirectory(path);
             if (File.Exists(System.IO.Path.Combine(path, "results.json")))
             {
-                throw new InputException($"--out {path}: has results of an earlier run, which are not replaced; name another directory or delete it.");
+                throw new InputException(
+                    $"--out {path}: has results of an earlier run, which are not replaced; name another directory or delete it.");
             }
             string probe = System.IO.Path.Combine(path, ".writable");
             File.WriteAllBytes(probe, []);

@@ -1,6 +1,6 @@
 namespace MiniGrad.Samples.Compare.Report;
 
-/// <summary>One colour for each scheme, the same in every picture. They differ for colour-blind readers too (after Okabe and Ito).</summary>
+/// <summary>One color for each scheme in every picture, most of them distinct for color-blind readers too (after Okabe and Ito).</summary>
 internal static class SchemeColors
 {
     public static string Of(string norm) => norm switch

@@ -20,6 +20,10 @@ internal readonly record struct Cell(string Text, string? Range = null)
 /// <summary>Makes the result table, for the console and the report alike. With several seeds, a cell is the median and the range.</summary>
 internal static class Summary
 {
+    /// <summary>How many columns to show: remarks, the last, only if there are any.</summary>
+    public static int Columns(IReadOnlyList<SummaryRow> rows) =>
+        SummaryRow.Headings.Count - (rows.Any(row => row.Cells[^1].Text.Length > 0) ? 0 : 1);
+
     public static IReadOnlyList<SummaryRow> Rows(Comparison comparison)
     {
         List<SummaryRow> rows = [];
@@ -67,7 +71,8 @@ internal static class Summary
     private static string? Remark(RunResult run, bool several)
     {
         string seed = several ? $"seed {run.Seed} " : "";
-        return run.Diverged is { } diverged ? $"{seed}diverged at step {diverged.Step}: loss {diverged.Value.ToString("G4", CultureInfo.InvariantCulture)}"
+        return run.Diverged is { } diverged
+            ? string.Create(CultureInfo.InvariantCulture, $"{seed}diverged at step {diverged.Step}: loss {diverged.Value:G4}")
             : run.StoppedAt is { } step ? $"{seed}stopped at step {step}, after {run.Epochs.Count} epochs"
             : null;
     }

@@ -17,12 +17,13 @@ public class FigureTests
         Figure figure = new(Comparison.Runs, Comparison.Settings, Enum.Parse<Metric>(metric), Enum.Parse<Progress>(progress));
         XDocument svg = XDocument.Parse(figure.ToSvg());
         Assert.Equal($"{figure.Width}", svg.Root!.Attribute("width")!.Value);
-        string text = string.Join('\n', svg.Descendants().Where(element => element.Name.LocalName == "text").Select(element => element.Value.Trim()));
+        string text = string.Join('\n', svg.Descendants(svg.Root.Name.Namespace + "text").Select(element => element.Value.Trim()));
         foreach (string word in (string[])["batch size 128", "batch size 4", y, x, "none", "batch", "layer", "weight", "rms"])
         {
             Assert.Contains(word, text, StringComparison.Ordinal);
         }
-        Assert.All(Comparison.Settings.Norms, norm => Assert.Contains(SchemeColors.Of(norm), svg.ToString(), StringComparison.OrdinalIgnoreCase));
+        string xml = svg.ToString();
+        Assert.All(Comparison.Settings.Norms, norm => Assert.Contains(SchemeColors.Of(norm), xml, StringComparison.OrdinalIgnoreCase));
     }
 
     [Fact]

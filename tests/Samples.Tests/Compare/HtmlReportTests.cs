@@ -15,8 +15,9 @@ public partial class HtmlReportTests
         Assert.DoesNotContain("http", html, StringComparison.OrdinalIgnoreCase);
         Assert.DoesNotContain("<script", html, StringComparison.OrdinalIgnoreCase);
         Assert.DoesNotContain("@import", html, StringComparison.OrdinalIgnoreCase);
-        Assert.All(Source().Matches(html), match => Assert.StartsWith("data:image/svg+xml;base64,", match.Groups[1].Value, StringComparison.Ordinal));
-        Assert.Equal(4, Source().Count(html));
+        string[] sources = [.. Source().Matches(html).Select(match => match.Groups[1].Value)];
+        Assert.Equal(4, sources.Length);
+        Assert.All(sources, source => Assert.StartsWith("data:image/svg+xml;base64,", source, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -56,7 +57,11 @@ public partial class HtmlReportTests
 
     private static string Write(Comparison comparison) => HtmlReport.Write(
         comparison,
-        [.. from metric in Enum.GetValues<Metric>() from progress in Enum.GetValues<Progress>() select new Figure(comparison.Runs, comparison.Settings, metric, progress)]);
+        [
+            .. from metric in Enum.GetValues<Metric>()
+               from progress in Enum.GetValues<Progress>()
+               select new Figure(comparison.Runs, comparison.Settings, metric, progress),
+        ]);
 
     [GeneratedRegex("src=\"([^\"]*)\"")]
     private static partial Regex Source();

@@ -32,7 +32,7 @@ internal static class MadeUpRuns
         "0.0.0-test",
         new Machine("A processor", 2, "A system", "A runtime", "cpu"),
         settings,
-        [.. from seed in settings.Seeds from batchSize in settings.BatchSizes from norm in settings.Norms select Run(settings, norm, batchSize, seed)],
+        [.. settings.Plan.Select(run => Run(settings, run.Norm, run.BatchSize, run.Seed))],
         Stopped: false);
 
     public static RunResult Run(MlpSettings settings, string norm, int batchSize, ulong seed)
@@ -51,6 +51,11 @@ internal static class MadeUpRuns
                 recorder.EndEpoch(.2 / speed / epochs, .1 / speed / epochs);
             }
         }
-        return new RunResult(norm, batchSize, seed, 1_796_010) { Curve = recorder.Curve, Epochs = recorder.Epochs, StepsPerSecond = 1e3 / Math.Sqrt(batchSize) };
+        return new RunResult(norm, batchSize, seed, 1_796_010)
+        {
+            Curve = recorder.Curve,
+            Epochs = recorder.Epochs,
+            StepsPerSecond = 1e3 / Math.Sqrt(batchSize),
+        };
     }
 }

@@ -22,10 +22,12 @@ public class MlpSettingsTests
     [Fact]
     public void The_command_repeats_the_settings_and_quotes_what_a_shell_would_break()
     {
-        MlpSettings settings = MadeUpRuns.Settings(options => (options.Norms, options.Seeds, options.LearningRate) = ("rms,none", "7,8", 2.5e-4));
+        MlpSettings settings = MadeUpRuns.Settings(
+            options => (options.Norms, options.Seeds, options.LearningRate) = ("rms,none", "7,8", 2.5e-4));
         Assert.Equal(
-            "dotnet run -c Release --project samples/Compare -- mlp --norms rms,none --batch-sizes 128,4 --hidden 1000,1000 --activation relu " +
-            "--epochs 3 --seeds 7,8 --optimizer adam --lr 0.00025 --batch-variance paper --dtype float --device cpu --threads 0 --data '/a b/it'\\''s'",
+            "dotnet run -c Release --project samples/Compare -- mlp --norms rms,none --batch-sizes 128,4 --hidden 1000,1000 " +
+            "--activation relu --epochs 3 --seeds 7,8 --optimizer adam --lr 0.00025 --batch-variance paper --dtype float " +
+            "--device cpu --threads 0 --data '/a b/it'\\''s'",
             ReproducingCommand.For(settings, "/a b/it's"));
         Assert.Contains("--seeds 1 --seed 9", ReproducingCommand.For(settings with { Seeds = [9] }, null), StringComparison.Ordinal);
     }

@@ -15,7 +15,8 @@ public class BatchesTests
         {
             for (int i = 0; i < batch.Labels.Length; i++)
             {
-                seen.Add((string.Join(' ', batch.Images.Slice(i * 784, 784).ToArray().Select(v => (byte)Math.Round(v * 255))), batch.Labels[i]));
+                float[] image = batch.Images.Slice(i * 784, 784).ToArray();
+                seen.Add((string.Join(' ', image.Select(pixel => (byte)Math.Round(pixel * 255))), batch.Labels[i]));
             }
         }
         IEnumerable<(string, int)> all = Enumerable.Range(0, 50)
