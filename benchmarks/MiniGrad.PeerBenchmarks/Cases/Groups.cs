@@ -7,6 +7,7 @@ internal static class Groups
     {
         ["gemm"] = GemmCases.All,
         ["norm"] = NormCases.All,
+        ["mlp"] = MlpCases.All,
         ["overhead"] = OverheadCases.All,
     };
 

@@ -13,8 +13,8 @@ internal sealed class Match(Options options, TunedTorch tuned)
     /// <summary>MiniGrad on one thread, as a peer of MiniGrad on several.</summary>
     public const string OneThread = "minigrad-1t";
 
-    // The runtime compiles a hot method again, optimized, some 100 ms after its 30th call, in two stages; native code is ready at once.
-    private const double WarmUpMilliseconds = 400;
+    // The runtime compiles a hot method again, optimized, some 100 ms after its 30th call.
+    private const double WarmUpMilliseconds = 300;
 
     private const int SettleMilliseconds = 5;
     private const int SettleWorkersMilliseconds = 60;
