@@ -9,6 +9,7 @@ internal static class Groups
         ["norm"] = NormCases.All,
         ["mlp"] = MlpCases.All,
         ["overhead"] = OverheadCases.All,
+        ["startup"] = StartupCase.All,
     };
 
     public static IEnumerable<string> Names => ByName.Keys;

@@ -5,10 +5,11 @@ using MiniGrad.Ops.Cpu;
 namespace MiniGrad.PeerBenchmarks;
 
 /// <summary>
-/// Training steps of a 784-1000-1000-10 perceptron with ReLU and softmax cross-entropy on one fixed batch: forward, backward, update, reset.
+/// Training steps of a 784-1000-1000-10 perceptron with ReLU and softmax cross-entropy on one fixed batch: forward, backward, update,
+/// reset.
 /// </summary>
 /// <remarks>
-/// libtorch has no weight norm of this kind and no fused RMS norm, so that both schemes are compared with its layer norm. MiniGrad copies the
+/// TorchSharp has no modules of weight and RMS norm, so that both schemes are compared with libtorch's layer norm. MiniGrad copies the
 /// batch in at every step, as in training; libtorch's batch stays where it is.
 /// </remarks>
 internal static class MlpCases
@@ -62,8 +63,8 @@ internal sealed class MlpCase(MlpSetup setup) : PeerCase(setup.Name)
         ? [] : [MiniGrad(NoNormPeer, backend, setup with { Scheme = NormalizationScheme.None })];
 
     /// <summary>
-    /// The step's matrix products at the processor's peak; with a batch of 4, reading and writing the parameters and the optimizer's state once,
-    /// which takes longer.
+    /// The step's matrix products at the processor's peak; with a batch of 4, reading and writing the parameters and the optimizer's state
+    /// once, which takes longer.
     /// </summary>
     public override Contestant Limit(IBackend<float> backend, int threads) => setup.Batch >= 128
         ? Limits.Peak(backend, setup.Flops, threads)

@@ -22,7 +22,7 @@ internal enum NormKind
 /// <remarks>
 /// MiniGrad's forward step takes its inputs to the tape, runs the op and resets the tape. Its backward step is the node's, called again
 /// and again on one recorded forward pass: the walk over the tape is left out, as is the upload of the cotangent that
-/// <c>tape.Backward</c> does, since in a network it comes from the op above. libtorch's is autograd.grad on a kept graph: there is no other.
+/// <c>tape.Backward</c> does, since in a network it comes from the op above. libtorch's is autograd.grad on a kept graph.
 /// </remarks>
 internal static class NormCases
 {

@@ -100,9 +100,9 @@ internal sealed class OverheadCase<TOp>(string name, params int[] extents) : Pee
         };
     }
 
-    public override IEnumerable<Fact> Facts(IBackend<float> backend, double minigradUs)
+    public override IEnumerable<Fact> Facts(IBackend<float> backend, IReadOnlyList<Row> rows)
     {
-        yield return new Fact(Fact.NanosecondsPerOp, minigradUs * 1e3);
+        yield return new Fact(Fact.NanosecondsPerOp, rows[0].MinigradUs * 1e3);
         const int Steps = 201;
         using Chain<float> chain = new(backend, Start(), Factor(), new Shape(extents));
         long[] allocated = new long[Steps];

@@ -28,6 +28,10 @@ internal sealed class Match(Options options, TunedTorch tuned)
         try
         {
             contestants.Add(peerCase.MiniGrad("minigrad", backend));
+            if (contestants[0].Absence is { } reason)
+            {
+                throw new InvalidOperationException($"{peerCase.Name}: MiniGrad {reason}.");
+            }
             contestants[0].Verify();
             foreach (Contestant peer in Peers(peerCase, backend, single))
             {
@@ -48,14 +52,14 @@ internal sealed class Match(Options options, TunedTorch tuned)
 
     private IEnumerable<Contestant> Peers(PeerCase peerCase, IBackend<float> backend, IBackend<float> single)
     {
-        if (options.Threads > 1)
+        if (options.Threads > 1 && !peerCase.HasOwnProcesses)
         {
             yield return peerCase.MiniGrad(OneThread, single);
         }
         if (peerCase.Torch() is { } torch)
         {
             yield return torch;
-            if (peerCase.HasTunedTorch)
+            if (!peerCase.HasOwnProcesses)
             {
                 yield return tuned.Enter(peerCase);
             }
@@ -111,7 +115,7 @@ internal sealed class Match(Options options, TunedTorch tuned)
                 absences[peers[i].Name] = reason;
             }
         }
-        return new CaseResult(peerCase.Name, minigrad, rows, absences, percent, [.. peerCase.Facts(backend, minigrad)]);
+        return new CaseResult(peerCase.Name, minigrad, rows, absences, percent, [.. peerCase.Facts(backend, rows)]);
     }
 
     private static double Median(List<double> samples)

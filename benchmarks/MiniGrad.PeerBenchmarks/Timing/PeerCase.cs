@@ -9,8 +9,8 @@ internal abstract class PeerCase(string name)
 {
     public string Name => name;
 
-    /// <summary>Whether libtorch takes part a second time, tuned, from a process of its own.</summary>
-    public virtual bool HasTunedTorch => true;
+    /// <summary>Whether a step starts a process: then there is no tuned libtorch, and threads are the process's business.</summary>
+    public virtual bool HasOwnProcesses => false;
 
     /// <param name="name">What MiniGrad is called: it is its own peer with another number of threads.</param>
     /// <param name="backend">Where it runs.</param>
@@ -27,8 +27,8 @@ internal abstract class PeerCase(string name)
 
     /// <summary>Figures of MiniGrad beside ratios.</summary>
     /// <param name="backend">Where it runs.</param>
-    /// <param name="minigradUs">The time of its step.</param>
-    public virtual IEnumerable<Fact> Facts(IBackend<float> backend, double minigradUs) => [];
+    /// <param name="rows">The times.</param>
+    public virtual IEnumerable<Fact> Facts(IBackend<float> backend, IReadOnlyList<Row> rows) => [];
 }
 
 /// <summary>A contestant computed something else than its task.</summary>
