@@ -15,6 +15,11 @@ static int Run(Options options)
         Console.Error.WriteLine($"error: there is no group '{unknown}'; there are {string.Join(", ", Groups.Names)}.");
         return 2;
     }
+    if (options.Threads < 1 || options.Rounds < 1)
+    {
+        Console.Error.WriteLine("error: --threads and --rounds are 1 at least.");
+        return 2;
+    }
     NativeLoader.Load();
     torch.set_num_threads(options.Threads);
     if (options.Serve)

@@ -25,7 +25,7 @@ internal static class Report
         foreach ((CaseResult result, Figure figure) in results.SelectMany(Figures, (result, figure) => (result, figure)))
         {
             // The strictest of the goals that apply: a second thread has a general one and one for long cases.
-            Goal? goal = goals.Where(goal => goal.AppliesTo(result, figure.Measure)).MaxBy(goal => goal.Bound);
+            Goal? goal = goals.Where(goal => goal.AppliesTo(result.Name, figure.Measure, figure.PeerUs)).MaxBy(goal => goal.Bound);
             string verdict = goal is null ? "" : figure.Value is not { } value ? Absent : goal.IsMetBy(value) ? Met : Missed;
             if (goal is not null)
             {
