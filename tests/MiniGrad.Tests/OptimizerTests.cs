@@ -158,6 +158,49 @@ public sealed class OptimizerTests : IDisposable
         Assert.Equal(expected, new[] { a.ToArray(), b.ToArray() });
     }
 
+    public static TheoryData<string, Func<IReadOnlyList<Parameter<float>>, Optimizer<float>>> WithAverages => new()
+    {
+        { "Adam", parameters => new Adam<float>(parameters) },
+        { "momentum", parameters => new Sgd<float>(parameters, 0.1, 0.9) },
+        { "Nesterov", parameters => new Sgd<float>(parameters, 0.1, 0.9, nesterov: true) },
+        { "RmsProp", parameters => new RmsProp<float>(parameters, 0.1, alpha: 0.9, momentum: 0.9) },
+    };
+
+    [Theory]
+    [MemberData(nameof(WithAverages))]
+    public void Averages_of_gradients_that_stay_zero_end_at_zero_and_not_among_the_subnormal_numbers(
+        string rule, Func<IReadOnlyList<Parameter<float>>, Optimizer<float>> make)
+    {
+        using IBackend<float> floats = CpuBackend.Create<float>(threads: 1);
+        using Parameter<float> weight = new(floats, "weight", new Shape(20));
+        using Optimizer<float> optimizer = make([weight]);
+        using Tape<float> steps = new(floats);
+        for (int step = 0; step < 2500; step++)
+        {
+            steps.Backward(steps.Watch(weight).Tanh(), Enumerable.Repeat(step == 0 ? 1e-3f : 0, 20).ToArray());
+            optimizer.Step();
+            optimizer.ZeroGradients();
+            steps.Reset();
+        }
+        foreach ((string name, DeviceBuffer<float> buffer) in optimizer.NamedState)
+        {
+            float[] state = new float[buffer.Length];
+            floats.Download(buffer, state);
+            bool decaysSlowly = rule == "Adam" && name == "0.meanSquare";
+            Assert.All(state, value => Assert.True(decaysSlowly ? value > 1e-12f : value == 0, $"{name} is {value}"));
+        }
+    }
+
+    [Fact]
+    public void Averages_of_a_gradient_that_is_not_a_number_stay_so()
+    {
+        using Parameter<double> parameter = new(backend, "p", new Shape(1));
+        using Adam<double> optimizer = new([parameter], 0.1);
+        SetGradient(parameter, [double.NaN]);
+        optimizer.Step();
+        Assert.Equal([double.NaN], parameter.ToArray());
+    }
+
     [Fact]
     public void Parameters_of_several_backends_train_together()
     {

@@ -61,6 +61,7 @@ public class Adam<T> : Optimizer<T>
                 Rest2 = T.CreateChecked(1 - beta2),
                 RootScale = T.CreateChecked(1 / Math.Sqrt(1 - Math.Pow(beta2, step))),
                 Epsilon = T.CreateChecked(epsilon),
+                Least = Subnormals.Least<T>(),
             },
             call);
     }
@@ -112,12 +113,15 @@ internal readonly struct AdamRule<T> : IUpdateRule<T>
 
     public required T Epsilon { get; init; }
 
+    /// <summary>Averages below this magnitude become 0.</summary>
+    public required T Least { get; init; }
+
     public (V Value, V State0, V State1) Update<V>(V value, V gradient, V state0, V state1)
         where V : struct, IReal<V, T>
     {
         V g = V.MultiplyAdd(V.Splat(GradientDecay), value, gradient);
-        V mean = V.MultiplyAdd(V.Splat(Beta1), state0, V.Splat(Rest1) * g);
-        V meanSquare = V.MultiplyAdd(V.Splat(Beta2), state1, V.Splat(Rest2) * (g * g));
+        V mean = Subnormals.Flush(V.MultiplyAdd(V.Splat(Beta1), state0, V.Splat(Rest1) * g), Least);
+        V meanSquare = Subnormals.Flush(V.MultiplyAdd(V.Splat(Beta2), state1, V.Splat(Rest2) * (g * g)), Least);
         V root = V.MultiplyAdd(V.Sqrt(meanSquare), V.Splat(RootScale), V.Splat(Epsilon));
         return ((V.Splat(Keep) * value) - (V.Splat(Rate) * (mean / root)), mean, meanSquare);
     }

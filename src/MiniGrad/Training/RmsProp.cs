@@ -46,7 +46,7 @@ public sealed class RmsProp<T> : Optimizer<T>
         ArgumentNullException.ThrowIfNull(backend);
         RmsPropRule<T> rule = new(
             T.CreateChecked(LearningRate), T.CreateChecked(alpha), T.CreateChecked(1 - alpha), T.CreateChecked(epsilon),
-            T.CreateChecked(weightDecay));
+            T.CreateChecked(weightDecay), Subnormals.Least<T>());
         if (momentum == 0)
         {
             backend.Update(rule, call);
@@ -58,12 +58,14 @@ public sealed class RmsProp<T> : Optimizer<T>
     }
 }
 
-internal readonly struct RmsPropRule<T>(T rate, T alpha, T rest, T epsilon, T decay) : IUpdateRule<T>
+internal readonly struct RmsPropRule<T>(T rate, T alpha, T rest, T epsilon, T decay, T least) : IUpdateRule<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     public static int StateCount => 1;
 
     public T Rate => rate;
+
+    public T Least => least;
 
     public (V Value, V State0, V State1) Update<V>(V value, V gradient, V state0, V state1)
         where V : struct, IReal<V, T>
@@ -77,7 +79,7 @@ internal readonly struct RmsPropRule<T>(T rate, T alpha, T rest, T epsilon, T de
         where V : struct, IReal<V, T>
     {
         V g = V.MultiplyAdd(V.Splat(decay), value, gradient);
-        V v = V.MultiplyAdd(V.Splat(alpha), meanSquare, V.Splat(rest) * (g * g));
+        V v = Subnormals.Flush(V.MultiplyAdd(V.Splat(alpha), meanSquare, V.Splat(rest) * (g * g)), least);
         return (g / (V.Sqrt(v) + V.Splat(epsilon)), v);
     }
 }
@@ -91,7 +93,7 @@ internal readonly struct RmsPropMomentumRule<T>(RmsPropRule<T> rule, T momentum)
         where V : struct, IReal<V, T>
     {
         (V direction, V meanSquare) = rule.Normalize(value, gradient, state0);
-        V b = V.MultiplyAdd(V.Splat(momentum), state1, direction);
+        V b = Subnormals.Flush(V.MultiplyAdd(V.Splat(momentum), state1, direction), rule.Least);
         return (value - (V.Splat(rule.Rate) * b), meanSquare, b);
     }
 }

@@ -49,11 +49,11 @@ public sealed class Sgd<T> : Optimizer<T>
         }
         else if (nesterov)
         {
-            backend.Update(new NesterovRule<T>(rate, mu, decay), call);
+            backend.Update(new NesterovRule<T>(rate, mu, decay, Subnormals.Least<T>()), call);
         }
         else
         {
-            backend.Update(new MomentumRule<T>(rate, mu, decay), call);
+            backend.Update(new MomentumRule<T>(rate, mu, decay, Subnormals.Least<T>()), call);
         }
     }
 }
@@ -71,7 +71,7 @@ internal readonly struct SgdRule<T>(T rate, T decay) : IUpdateRule<T>
     }
 }
 
-internal readonly struct MomentumRule<T>(T rate, T momentum, T decay) : IUpdateRule<T>
+internal readonly struct MomentumRule<T>(T rate, T momentum, T decay, T least) : IUpdateRule<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     public static int StateCount => 1;
@@ -80,12 +80,12 @@ internal readonly struct MomentumRule<T>(T rate, T momentum, T decay) : IUpdateR
         where V : struct, IReal<V, T>
     {
         V g = V.MultiplyAdd(V.Splat(decay), value, gradient);
-        V b = V.MultiplyAdd(V.Splat(momentum), state0, g);
+        V b = Subnormals.Flush(V.MultiplyAdd(V.Splat(momentum), state0, g), least);
         return (value - (V.Splat(rate) * b), b, state1);
     }
 }
 
-internal readonly struct NesterovRule<T>(T rate, T momentum, T decay) : IUpdateRule<T>
+internal readonly struct NesterovRule<T>(T rate, T momentum, T decay, T least) : IUpdateRule<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     public static int StateCount => 1;
@@ -94,7 +94,7 @@ internal readonly struct NesterovRule<T>(T rate, T momentum, T decay) : IUpdateR
         where V : struct, IReal<V, T>
     {
         V g = V.MultiplyAdd(V.Splat(decay), value, gradient), mu = V.Splat(momentum);
-        V b = V.MultiplyAdd(mu, state0, g);
+        V b = Subnormals.Flush(V.MultiplyAdd(mu, state0, g), least);
         return (value - (V.Splat(rate) * V.MultiplyAdd(mu, b, g)), b, state1);
     }
 }
