@@ -35,7 +35,9 @@ internal static unsafe class Gemm<T, V>
 
     // A chunk should take some microseconds, or handing it out costs more than it gains; some 16 keep a few threads equally busy.
     private const long FlopsPerChunk = 1 << 20;
+    // Where B streams through once, few: the longer the pieces of its rows, the better memory keeps up.
     private const int MaxGroups = 16;
+    private const int MaxGroupsOfStream = 4;
     private const int ElementsPerPackingChunk = 16384;
 
     private static int MR => GemmMicroKernel<T, V>.MR;
@@ -84,7 +86,8 @@ internal static unsafe class Gemm<T, V>
             Panels = (call.N + NR - 1) / NR;
             SumsBatch = call.StrideC == 0;
             long flops = 2L * call.M * call.N * call.K * (SumsBatch ? call.Batch : 1) / RowBlocks;
-            int groups = (int)Math.Clamp(flops / FlopsPerChunk, 1, Math.Min(Panels, MaxGroups));
+            int mostGroups = Direct && Tiles == 1 ? MaxGroupsOfStream : MaxGroups;
+            int groups = (int)Math.Clamp(flops / FlopsPerChunk, 1, Math.Min(Panels, mostGroups));
             PanelsPerGroup = (Panels + groups - 1) / groups;
             Groups = (Panels + PanelsPerGroup - 1) / PanelsPerGroup;
             Chunks = RowBlocks * Groups * (SumsBatch ? 1 : call.Batch);
