@@ -111,21 +111,13 @@ internal static class ElementwiseLoops<T, V>
                 V.Store(v, value, i, count);
                 if (TRule.StateCount > 0)
                 {
-                    V.Store(Flush(s0), state0, i, count);
+                    V.Store(s0, state0, i, count);
                 }
                 if (TRule.StateCount > 1)
                 {
-                    V.Store(Flush(s1), state1, i, count);
+                    V.Store(s1, state1, i, count);
                 }
             }
         }
-
-        // State without a gradient decays towards zero, and a training run ends up there: without this, a processor that handles
-        // denormals in microcode runs the update, and with it the step, ten times slower.
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static V Flush(V state) => V.SelectGreater(V.Splat(SmallestNormal), V.Abs(state), V.Splat(T.Zero), state);
     }
-
-    /// <summary>The smallest positive number of full precision.</summary>
-    private static T SmallestNormal => typeof(T) == typeof(float) ? T.CreateTruncating(1.17549435E-38f) : T.CreateTruncating(2.2250738585072014E-308);
 }
