@@ -14,15 +14,16 @@ internal sealed class MlpExperiment<T>(MlpSettings settings, IBackend<T> backend
     private const int DryRunSteps = 3, DryRunTests = 100;
 
     /// <summary>
-    /// Trains a tiny network of each scheme for some steps, so that the clock of the first runs does not time the compiler.
+    /// Trains a small network of each scheme at each batch size for some steps, so that no clock times the compiler.
     /// </summary>
     public void WarmUp()
     {
-        const int BatchSize = 8, Steps = 40, Hidden = 16;
-        ImageSet images = settings.Data.Train.First(BatchSize * Steps);
-        foreach (string norm in settings.Norms)
+        const int Steps = 12, Hidden = 64;
+        MlpSettings small = settings with { Hidden = [Hidden, Hidden], Epochs = 1 };
+        foreach ((string norm, int batchSize, _) in settings.Plan.Take(settings.Norms.Count * settings.BatchSizes.Count))
         {
-            using NetworkRun<T> run = new(settings with { Hidden = [Hidden, Hidden], Epochs = 1 }, backend, norm, BatchSize, seed: 0);
+            ImageSet images = settings.Data.Train.First(batchSize * Steps);
+            using NetworkRun<T> run = new(small, backend, norm, batchSize, seed: 0);
             run.Train(images, images, null, stop);
         }
     }

@@ -73,7 +73,7 @@ internal static class Summary
         string seed = several ? $"seed {run.Seed} " : "";
         return run.Diverged is { } diverged
             ? string.Create(CultureInfo.InvariantCulture, $"{seed}diverged at step {diverged.Step}: loss {diverged.Value:G4}")
-            : run.StoppedAt is { } step ? $"{seed}stopped at step {step}, after {run.Epochs.Count} epochs"
+            : run.StoppedAt is { } step ? $"{seed}stopped at step {step}, in epoch {run.Epochs.Count + 1}"
             : null;
     }
 }
