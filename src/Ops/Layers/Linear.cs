@@ -40,8 +40,14 @@ public sealed class Linear<T> : Layer<T>
     public override Tensor<T> Forward(Tensor<T> x, Phase phase = Phase.Training)
     {
         Tape<T> tape = x.Tape;
-        Tensor<T> w = gain is null ? tape.Watch(weight) : tape.Watch(weight).WeightNorm(tape.Watch(gain));
-        return bias is null ? x.Affine(w) : x.Affine(w, tape.Watch(bias));
+        Tensor<T> w = tape.Watch(weight);
+        if (gain is null)
+        {
+            return bias is null ? x.Affine(w) : x.Affine(w, tape.Watch(bias));
+        }
+        // x (v s) = (x v) s. The scale comes first on the tape, so that its backward pass adds to the gradient that the product assigned.
+        Tensor<T> scale = w.WeightNormScale(tape.Watch(gain)), y = x.Affine(w) * scale;
+        return bias is null ? y : y + tape.Watch(bias);
     }
 
     private static T[] ColumnLengths(T[] matrix, int columns)
