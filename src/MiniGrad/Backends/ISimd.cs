@@ -36,6 +36,11 @@ public interface ISimd<V, T> : IReal<V, T>
     /// <summary>Writes the first lane to the one element at <paramref name="index"/>.</summary>
     static abstract void StoreScalar(V value, DeviceBuffer<T> buffer, nint index);
 
+    /// <summary>
+    /// sum += a b, rounded once: for sums that stay in registers over a whole loop, since it lets the compiler add in place.
+    /// </summary>
+    static virtual void AddProduct(ref V sum, V a, V b) => sum = V.MultiplyAdd(a, b, sum);
+
     /// <summary>The sum of all lanes, in every lane.</summary>
     static abstract V Sum(V value);
 

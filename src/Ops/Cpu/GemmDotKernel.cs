@@ -99,18 +99,18 @@ internal static unsafe class GemmDotKernel<T, V>
     private static void MultiplyRow<TColumns>(V x, V y0, V y1, V y2, V y3, ref V c0, ref V c1, ref V c2, ref V c3)
         where TColumns : struct, ICount
     {
-        c0 = V.MultiplyAdd(x, y0, c0);
+        V.AddProduct(ref c0, x, y0);
         if (TColumns.Value > 1)
         {
-            c1 = V.MultiplyAdd(x, y1, c1);
+            V.AddProduct(ref c1, x, y1);
         }
         if (TColumns.Value > 2)
         {
-            c2 = V.MultiplyAdd(x, y2, c2);
+            V.AddProduct(ref c2, x, y2);
         }
         if (TColumns.Value > 3)
         {
-            c3 = V.MultiplyAdd(x, y3, c3);
+            V.AddProduct(ref c3, x, y3);
         }
     }
 

@@ -176,10 +176,10 @@ internal static unsafe class GemmMicroKernel<T, V>
         if (row < TRows.Value)
         {
             V factor = V.Splat(a[row]);
-            c = V.MultiplyAdd(factor, left, c);
+            V.AddProduct(ref c, factor, left);
             if (TVectors.Value > 1)
             {
-                d = V.MultiplyAdd(factor, right, d);
+                V.AddProduct(ref d, factor, right);
             }
         }
     }
