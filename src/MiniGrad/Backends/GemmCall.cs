@@ -32,6 +32,12 @@ public readonly record struct GemmCall<T>
     /// <summary>K x N, or N x K if transposed.</summary>
     public required DeviceBuffer<T> B { get; init; }
 
+    /// <summary>
+    /// What <see cref="IBackend{T}.PackB"/> made of B, if the caller keeps it for several products; empty for none. A backend may read it
+    /// in place of B, which must not have changed since. One B for the whole batch.
+    /// </summary>
+    public DeviceBuffer<T> PackedB { get; init; }
+
     /// <summary>M x N.</summary>
     public required DeviceBuffer<T> C { get; init; }
 

@@ -65,6 +65,17 @@ public interface IBackend<T> : IDisposable
     /// <summary>C = alpha op(A) op(B) + beta C (+ bias), for one product or a batch of them.</summary>
     void Gemm(in GemmCall<T> call);
 
+    /// <summary>
+    /// Copies op(B) into the order in which <see cref="Gemm"/> reads it, for products that share it (<see cref="GemmCall{T}.PackedB"/>):
+    /// the weights of a recurrent layer serve every step of a sequence. Empty where that gains nothing.
+    /// </summary>
+    /// <param name="b">K x N, or N x K if transposed.</param>
+    /// <param name="k">The extent that the products sum over.</param>
+    /// <param name="n">The columns of their results.</param>
+    /// <param name="transposed">Whether b is stored N x K.</param>
+    /// <returns>Memory of the pool, for the caller to dispose.</returns>
+    Scratch<T> PackB(DeviceBuffer<T> b, int k, int n, bool transposed) => Pool.RentScratch<T>(0);
+
     /// <summary>Runs a fused kernel over the items 0 to <paramref name="items"/> - 1, in chunks of <paramref name="grain"/> that may run in parallel.</summary>
     void Run<TKernel>(in TKernel kernel, int items, int grain)
         where TKernel : unmanaged, IKernel<T>;

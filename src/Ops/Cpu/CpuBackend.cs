@@ -103,6 +103,8 @@ internal class CpuBackend<T, V> : IBackend<T>
 
     public virtual void Gemm(in GemmCall<T> call) => Cpu.Gemm<T, V>.Multiply(Workers, call);
 
+    public virtual Scratch<T> PackB(DeviceBuffer<T> b, int k, int n, bool transposed) => PackedB<T, V>.Pack(Workers, Pool, b, k, n, transposed);
+
     public void Run<TKernel>(in TKernel kernel, int items, int grain)
         where TKernel : unmanaged, IKernel<T> => KernelLoop<T, V>.Run(Workers, kernel, items, grain);
 

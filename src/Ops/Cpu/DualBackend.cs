@@ -36,6 +36,9 @@ internal sealed class DualBackend<T, V>(int threads)
         Cpu.Gemm<T, V>.Multiply(Workers, call with { B = Dual<V, T>.Tangents(call.B), C = tangentC, Bias = default, Accumulate = true });
     }
 
+    /// <summary>Nothing: the tangents, which need B as it is, would have to be packed as well.</summary>
+    public override Scratch<T> PackB(DeviceBuffer<T> b, int k, int n, bool transposed) => Pool.RentScratch<T>(0);
+
     private static unsafe Span<TElement> Span<TElement>(DeviceBuffer<TElement> buffer, nint distance)
         where TElement : unmanaged => new((void*)(buffer.Address + distance), buffer.Length);
 }

@@ -77,7 +77,8 @@ internal static unsafe class Gemm<T, V>
             TilesPerBlock = (Tiles + blocks - 1) / blocks;
             RowBlocks = (Tiles + TilesPerBlock - 1) / TilesPerBlock;
 
-            Direct = !call.TransposeB && (Tiles == 1 || call.K <= ShallowSteps);
+            bool isPacked = call.PackedB.Length > 0;
+            Direct = !isPacked && !call.TransposeB && (Tiles == 1 || call.K <= ShallowSteps);
             GoesAcross = Direct && Tiles > 1;
             int mostSteps = Direct ? StepsOfSlab : BytesOfKC / sizeof(T);
             DepthBlocks = Math.Max(1, (call.K + mostSteps - 1) / mostSteps);
@@ -212,10 +213,9 @@ internal static unsafe class Gemm<T, V>
                     if (panel != packed)
                     {
                         packed = panel;
-                        strideB = call.N;
-                        panelB = plan.Direct && columns == NR
-                            ? b + ((nint)k * call.N) + column
-                            : PackB(b, room, k, depth, column, columns, out strideB);
+                        bool isDirect = plan.Direct && columns == NR;
+                        strideB = isDirect ? call.N : PackedB<T, V>.PanelWidth(columns);
+                        panelB = isDirect ? b + ((nint)k * call.N) + column : Panel(b, room, k, depth, column, columns);
                     }
                     int row = plan.FirstRow(tile), rows = plan.FirstRow(tile + 1) - row;
                     T* to = c + ((nint)row * call.N) + column, tileBias = bias == null ? null : bias + column;
@@ -225,19 +225,14 @@ internal static unsafe class Gemm<T, V>
             }
         }
 
-        private T* PackB(T* b, T* to, int k, int depth, int column, int columns, out nint stride)
+        private T* Panel(T* b, T* room, int k, int depth, int column, int columns)
         {
-            int width = columns > V.Width ? NR : V.Width;
-            stride = width;
-            if (call.TransposeB)
+            if (call.PackedB.Length > 0)
             {
-                GemmPacking<T, V>.Transpose(b + ((nint)column * call.K) + k, call.K, depth, columns, to, width);
+                return (T*)call.PackedB.Address + ((nint)column * call.K) + ((nint)k * PackedB<T, V>.PanelWidth(columns));
             }
-            else
-            {
-                GemmPacking<T, V>.CopyRows(b + ((nint)k * call.N) + column, call.N, depth, columns, to, width);
-            }
-            return to;
+            PackedB<T, V>.PackPanel(b, call.K, call.N, call.TransposeB, k, depth, column, columns, room);
+            return room;
         }
     }
 }

@@ -15,8 +15,10 @@ internal static unsafe class GemmDot<T, V>
     where T : unmanaged, IFloatingPointIeee754<T>
     where V : struct, ISimd<V, T>
 {
+    /// <summary>The columns of C up to which dot products are faster, whatever the other extents are.</summary>
+    public const int FewColumns = 12;
+
     private const int FewRows = 16;
-    private const int FewColumns = 12;
     private const int TileColumns = 4;
     private const long FlopsPerChunk = 1 << 19;
 
@@ -28,7 +30,7 @@ internal static unsafe class GemmDot<T, V>
         // Below, adding up the lanes at the end costs more than it saves.
         bool isDeep = call.K >= 4 * V.Width;
         bool leftFits = !call.TransposeA || call.M <= FewRows, rightFits = call.TransposeB || call.N <= FewColumns;
-        return isDeep && leftFits && rightFits && (call.M <= FewRows || call.N <= FewColumns);
+        return isDeep && call.PackedB.Length == 0 && leftFits && rightFits && (call.M <= FewRows || call.N <= FewColumns);
     }
 
     /// <summary>Computes <paramref name="call"/>.</summary>

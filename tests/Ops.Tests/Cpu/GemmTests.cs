@@ -121,6 +121,27 @@ public abstract class GemmTests<T>
 
     [Theory]
     [MemberData(nameof(Flags))]
+    public void Products_with_a_packed_B_agree_with_three_loops(SimdWidth width, bool transposeA, bool transposeB)
+    {
+        using IBackend<T> backend = CpuBackend.Create<T>(2, width);
+        Random random = new(13);
+        for (int round = 0; round < 40; round++)
+        {
+            int m = Extents[random.Next(Extents.Length)], n = Extents[random.Next(Extents.Length)], k = Extents[random.Next(Extents.Length)];
+            Product product = new(m, n, k) { TransposeA = transposeA, TransposeB = transposeB, Packs = true };
+            Check(backend, product with { Bias = round % 2 == 0, Accumulate = round % 3 == 0 }, random);
+        }
+        foreach ((int m, int n, int k) in new[] { (1, 700, 300), (4, 50, 1000), (64, 13, 900), (250, 40, 400), (3, 40, 5000) })
+        {
+            Check(backend, new(m, n, k) { TransposeA = transposeA, TransposeB = transposeB, Packs = true }, random);
+        }
+        Product batch = new(5, 33, 70) { TransposeA = transposeA, TransposeB = transposeB, Packs = true, Batch = 3, SharesB = true };
+        Check(backend, batch, random);
+        Check(backend, batch with { SharesC = true, Bias = true }, random);
+    }
+
+    [Theory]
+    [MemberData(nameof(Flags))]
     public void The_number_of_threads_does_not_change_a_bit(SimdWidth width, bool transposeA, bool transposeB)
     {
         (int, int, int)[] shapes =
@@ -186,11 +207,14 @@ public abstract class GemmTests<T>
         const int size = 128 * 128;
         GemmCall<T> call = new(128, 128, 128) { A = all.Slice(0, size), B = all.Slice(size, size), C = all.Slice(2 * size, size) };
         backend.Gemm(call);
+        backend.PackB(call.B, 128, 128, false).Dispose();
         long before = GC.GetAllocatedBytesForCurrentThread();
         for (int round = 0; round < 10; round++)
         {
             backend.Gemm(call);
             backend.Gemm(call with { TransposeA = true, TransposeB = true });
+            using Scratch<T> packed = backend.PackB(call.B, 128, 128, false);
+            backend.Gemm(call with { PackedB = packed.Buffer });
         }
         Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
     }
@@ -223,6 +247,8 @@ public abstract class GemmTests<T>
 
         public double Alpha { get; init; } = 1;
 
+        public bool Packs { get; init; }
+
         public int Batch { get; init; } = 1;
 
         public bool SharesA { get; init; }
@@ -250,10 +276,17 @@ public abstract class GemmTests<T>
         {
             using Scratch<T> bufferA = Upload(backend, a), bufferB = Upload(backend, b);
             using Scratch<T> bufferBias = Upload(backend, bias), bufferC = Upload(backend, c);
+            using Scratch<T> packed = Packs ? backend.PackB(bufferB.Buffer, K, N, TransposeB) : backend.Pool.RentScratch<T>(0);
+            // A B that is read all the same spoils the result.
+            if (packed.Buffer.Length > 0)
+            {
+                backend.Fill(bufferB.Buffer, T.NaN);
+            }
             backend.Gemm(new GemmCall<T>(M, N, K)
             {
                 A = bufferA.Buffer,
                 B = bufferB.Buffer,
+                PackedB = packed.Buffer,
                 C = bufferC.Buffer,
                 Bias = Bias ? bufferBias.Buffer : default,
                 TransposeA = TransposeA,

@@ -1,0 +1,62 @@
+using System.Numerics;
+using MiniGrad.Backends;
+
+namespace MiniGrad.Ops.Cpu;
+
+/// <summary>Right operands in the order in which the micro-kernel reads them, made once and used by many products.</summary>
+/// <remarks>
+/// Panel after panel of NR columns: for each step over K, the numbers of the panel's columns next to each other. The last panel is one
+/// vector wide if that holds its columns, and is padded with zeros.
+/// </remarks>
+internal static unsafe class PackedB<T, V>
+    where T : unmanaged, IFloatingPointIeee754<T>
+    where V : struct, ISimd<V, T>
+{
+    private const int ElementsPerChunk = 16384;
+
+    private static int NR => GemmMicroKernel<T, V>.NR;
+
+    /// <summary>Packs <paramref name="b"/>; the result is empty for a B so narrow that dot products are faster, which read it as it is.</summary>
+    public static Scratch<T> Pack(WorkerPool workers, BufferPool pool, DeviceBuffer<T> b, int k, int n, bool transposed)
+    {
+        if (n <= GemmDot<T, V>.FewColumns || k == 0)
+        {
+            return pool.RentScratch<T>(0);
+        }
+        int fullPanels = n / NR, rest = n - (fullPanels * NR), panels = rest > 0 ? fullPanels + 1 : fullPanels;
+        Scratch<T> packed = pool.RentScratch<T>(k * ((fullPanels * NR) + (rest > 0 ? PanelWidth(rest) : 0)));
+        int panelsPerChunk = Math.Max(1, ElementsPerChunk / (NR * k));
+        Job job = new((T*)b.Address, k, n, transposed, (T*)packed.Buffer.Address, panelsPerChunk);
+        workers.Run(job, (panels + panelsPerChunk - 1) / panelsPerChunk);
+        return packed;
+    }
+
+    /// <summary>The columns of a panel with <paramref name="columns"/> columns of B, padding included.</summary>
+    public static int PanelWidth(int columns) => columns > V.Width ? NR : V.Width;
+
+    /// <summary>Packs the steps from <paramref name="step"/> on of the columns from <paramref name="column"/> on of a B of k x n.</summary>
+    public static void PackPanel(T* b, int k, int n, bool transposed, int step, int depth, int column, int columns, T* to)
+    {
+        int width = PanelWidth(columns);
+        if (transposed)
+        {
+            GemmPacking<T, V>.Transpose(b + ((nint)column * k) + step, k, depth, columns, to, width);
+        }
+        else
+        {
+            GemmPacking<T, V>.CopyRows(b + ((nint)step * n) + column, n, depth, columns, to, width);
+        }
+    }
+
+    private readonly struct Job(T* b, int k, int n, bool transposed, T* to, int panelsPerChunk) : IChunkJob
+    {
+        public void Run(int chunk)
+        {
+            int first = chunk * panelsPerChunk * NR, end = Math.Min(n, first + (panelsPerChunk * NR));
+            for (int column = first; column < end; column += NR)
+            {
+                PackPanel(b, k, n, transposed, 0, k, column, Math.Min(NR, n - column), to + ((nint)column * k));
+            }
+        }
+    }
+}
