@@ -80,7 +80,7 @@ public interface IBackend<T> : IDisposable
     void Run<TKernel>(in TKernel kernel, int items, int grain)
         where TKernel : unmanaged, IKernel<T>;
 
-    /// <summary>Applies an optimizer's rule to every element of a parameter.</summary>
-    void Update<TRule>(TRule rule, in UpdateCall<T> call)
+    /// <summary>Applies an optimizer's rule to every element of some parameters. Their arrays do not overlap.</summary>
+    void Update<TRule>(TRule rule, ReadOnlySpan<UpdateCall<T>> calls)
         where TRule : unmanaged, IUpdateRule<T>;
 }

@@ -14,7 +14,7 @@ public interface IUpdateRule<T>
         where V : struct, IReal<V, T>;
 }
 
-/// <summary>The arguments of <see cref="IBackend{T}.Update"/>, all of the same length.</summary>
+/// <summary>One parameter of <see cref="IBackend{T}.Update"/>: arrays of the same length.</summary>
 /// <param name="Value">The parameter, updated in place.</param>
 /// <param name="Gradient">Its gradient.</param>
 /// <param name="State0">The rule's first state (a momentum), updated in place; empty if unused.</param>

@@ -46,7 +46,7 @@ public class Adam<T> : Optimizer<T>
     }
 
     /// <inheritdoc/>
-    protected override void Update(IBackend<T> backend, in UpdateCall<T> call, long step)
+    protected override void Update(IBackend<T> backend, ReadOnlySpan<UpdateCall<T>> calls, long step)
     {
         ArgumentNullException.ThrowIfNull(backend);
         backend.Update(
@@ -63,7 +63,7 @@ public class Adam<T> : Optimizer<T>
                 Epsilon = T.CreateChecked(epsilon),
                 Least = Subnormals.Least<T>(),
             },
-            call);
+            calls);
     }
 }
 

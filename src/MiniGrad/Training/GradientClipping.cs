@@ -100,7 +100,7 @@ public static class GradientClipping
             if (parameters[i].HasGradient)
             {
                 DeviceBuffer<T> gradient = parameters[i].Gradient;
-                parameters[i].Backend.Update(rule, new UpdateCall<T>(gradient, gradient, default, default));
+                parameters[i].Backend.Update(rule, [new UpdateCall<T>(gradient, gradient, default, default)]);
             }
         }
     }

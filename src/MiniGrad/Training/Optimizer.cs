@@ -14,6 +14,7 @@ public abstract class Optimizer<T> : IDisposable
 {
     private readonly Parameter<T>[] parameters;
     private readonly long[] steps;
+    private readonly UpdateCall<T>[] calls;
     private string[] stateNames = [];
     private DeviceBlock[] blocks = [];
     private double learningRate;
@@ -29,6 +30,7 @@ public abstract class Optimizer<T> : IDisposable
         this.parameters = [.. parameters];
         this.learningRate = HyperParameter.Positive(learningRate);
         steps = new long[this.parameters.Length];
+        calls = new UpdateCall<T>[this.parameters.Length];
         HashSet<Parameter<T>> seen = [];
         foreach (Parameter<T> parameter in this.parameters)
         {
@@ -74,22 +76,37 @@ public abstract class Optimizer<T> : IDisposable
         }
     }
 
-    /// <summary>Updates every parameter that has a gradient; the others, and their state, stay as they are.</summary>
+    /// <summary>
+    /// Updates every parameter that has a gradient, all in one call of the backend unless some took fewer steps; the others, and their
+    /// state, stay as they are.
+    /// </summary>
     /// <exception cref="ObjectDisposedException">The optimizer or a parameter is disposed.</exception>
     public void Step()
     {
         ObjectDisposedException.ThrowIf(disposed, this);
         StepCount++;
+        int first = 0, count = 0;
         for (int i = 0; i < parameters.Length; i++)
         {
-            Parameter<T> parameter = parameters[i];
-            if (parameter.HasGradient)
+            if (!parameters[i].HasGradient)
             {
-                int first = i * stateNames.Length;
-                DeviceBuffer<T> state0 = stateNames.Length > 0 ? View(first) : default;
-                DeviceBuffer<T> state1 = stateNames.Length > 1 ? View(first + 1) : default;
-                Update(parameter.Backend, new UpdateCall<T>(parameter.Value, parameter.Gradient, state0, state1), ++steps[i]);
+                continue;
             }
+            steps[i]++;
+            if (count > 0 && (parameters[i].Backend != parameters[first].Backend || steps[i] != steps[first]))
+            {
+                Update(parameters[first].Backend, calls.AsSpan(0, count), steps[first]);
+                count = 0;
+            }
+            if (count == 0)
+            {
+                first = i;
+            }
+            calls[count++] = CallFor(i);
+        }
+        if (count > 0)
+        {
+            Update(parameters[first].Backend, calls.AsSpan(0, count), steps[first]);
         }
     }
 
@@ -127,11 +144,19 @@ public abstract class Optimizer<T> : IDisposable
         }
     }
 
-    /// <summary>Runs the rule for one parameter.</summary>
-    /// <param name="backend">Where the parameter lives.</param>
-    /// <param name="call">Its value, gradient and state.</param>
-    /// <param name="step">Which of the parameter's own steps this is, from 1.</param>
-    protected abstract void Update(IBackend<T> backend, in UpdateCall<T> call, long step);
+    /// <summary>Runs the rule for parameters of one backend.</summary>
+    /// <param name="backend">Where the parameters live.</param>
+    /// <param name="calls">Their values, gradients and states.</param>
+    /// <param name="step">Which of their own steps this is, from 1.</param>
+    protected abstract void Update(IBackend<T> backend, ReadOnlySpan<UpdateCall<T>> calls, long step);
+
+    private UpdateCall<T> CallFor(int parameter)
+    {
+        int state = parameter * stateNames.Length;
+        return new UpdateCall<T>(
+            parameters[parameter].Value, parameters[parameter].Gradient, stateNames.Length > 0 ? View(state) : default,
+            stateNames.Length > 1 ? View(state + 1) : default);
+    }
 
     private DeviceBuffer<T> View(int block) => blocks[block].View<T>(parameters[block / stateNames.Length].Shape.ElementCount);
 }

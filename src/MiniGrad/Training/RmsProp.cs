@@ -41,7 +41,7 @@ public sealed class RmsProp<T> : Optimizer<T>
     }
 
     /// <inheritdoc/>
-    protected override void Update(IBackend<T> backend, in UpdateCall<T> call, long step)
+    protected override void Update(IBackend<T> backend, ReadOnlySpan<UpdateCall<T>> calls, long step)
     {
         ArgumentNullException.ThrowIfNull(backend);
         RmsPropRule<T> rule = new(
@@ -49,11 +49,11 @@ public sealed class RmsProp<T> : Optimizer<T>
             T.CreateChecked(weightDecay), Subnormals.Least<T>());
         if (momentum == 0)
         {
-            backend.Update(rule, call);
+            backend.Update(rule, calls);
         }
         else
         {
-            backend.Update(new RmsPropMomentumRule<T>(rule, T.CreateChecked(momentum)), call);
+            backend.Update(new RmsPropMomentumRule<T>(rule, T.CreateChecked(momentum)), calls);
         }
     }
 }

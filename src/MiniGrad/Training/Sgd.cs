@@ -39,21 +39,21 @@ public sealed class Sgd<T> : Optimizer<T>
     }
 
     /// <inheritdoc/>
-    protected override void Update(IBackend<T> backend, in UpdateCall<T> call, long step)
+    protected override void Update(IBackend<T> backend, ReadOnlySpan<UpdateCall<T>> calls, long step)
     {
         ArgumentNullException.ThrowIfNull(backend);
         T rate = T.CreateChecked(LearningRate), mu = T.CreateChecked(momentum), decay = T.CreateChecked(weightDecay);
         if (momentum == 0)
         {
-            backend.Update(new SgdRule<T>(rate, decay), call);
+            backend.Update(new SgdRule<T>(rate, decay), calls);
         }
         else if (nesterov)
         {
-            backend.Update(new NesterovRule<T>(rate, mu, decay, Subnormals.Least<T>()), call);
+            backend.Update(new NesterovRule<T>(rate, mu, decay, Subnormals.Least<T>()), calls);
         }
         else
         {
-            backend.Update(new MomentumRule<T>(rate, mu, decay, Subnormals.Least<T>()), call);
+            backend.Update(new MomentumRule<T>(rate, mu, decay, Subnormals.Least<T>()), calls);
         }
     }
 }

@@ -5,7 +5,7 @@ using MiniGrad.Backends;
 namespace MiniGrad.Ops.Cpu;
 
 /// <summary>
-/// The loops under unary formulas and optimizer rules: whole vectors, then one partial vector. Work is cut into fixed chunks.
+/// The loops under unary formulas: whole vectors, then one partial vector. Work is cut into fixed chunks.
 /// </summary>
 internal static class ElementwiseLoops<T, V>
     where T : unmanaged, IFloatingPointIeee754<T>
@@ -27,9 +27,6 @@ internal static class ElementwiseLoops<T, V>
             Start(workers, new MapVjpJob<TOp>(op, saved, dy, dx), dy.Length);
         }
     }
-
-    public static void Update<TRule>(WorkerPool workers, TRule rule, in UpdateCall<T> call)
-        where TRule : unmanaged, IUpdateRule<T> => Start(workers, new UpdateJob<TRule>(rule, call), call.Value.Length);
 
     private static void Start<TJob>(WorkerPool workers, in TJob job, int length)
         where TJob : struct, IChunkJob => workers.Run(job, (length + Chunk - 1) / Chunk);
@@ -88,35 +85,6 @@ internal static class ElementwiseLoops<T, V>
                 int count = end - i;
                 V g = f.Vjp(TOp.Saves == Saves.Nothing ? zero : V.Load(s, i, count, one), V.Load(from, i, count, zero));
                 V.Store(accumulate ? V.Load(to, i, count, g) + g : g, to, i, count);
-            }
-        }
-    }
-
-    private readonly struct UpdateJob<TRule>(TRule rule, UpdateCall<T> call) : IChunkJob
-        where TRule : unmanaged, IUpdateRule<T>
-    {
-        [MethodImpl(MethodImplOptions.NoInlining)]
-        public void Run(int chunk)
-        {
-            DeviceBuffer<T> value = call.Value, gradient = call.Gradient, state0 = call.State0, state1 = call.State1;
-            TRule r = rule;
-            V zero = V.Splat(T.Zero);
-            int i = chunk * Chunk, end = End(chunk, value.Length);
-            for (; i < end; i += V.Width)
-            {
-                int count = end - i;
-                V s0 = TRule.StateCount > 0 ? V.Load(state0, i, count, zero) : zero;
-                V s1 = TRule.StateCount > 1 ? V.Load(state1, i, count, zero) : zero;
-                (V v, s0, s1) = r.Update(V.Load(value, i, count, zero), V.Load(gradient, i, count, zero), s0, s1);
-                V.Store(v, value, i, count);
-                if (TRule.StateCount > 0)
-                {
-                    V.Store(s0, state0, i, count);
-                }
-                if (TRule.StateCount > 1)
-                {
-                    V.Store(s1, state1, i, count);
-                }
             }
         }
     }
