@@ -1,0 +1,29 @@
+using System.Numerics;
+using MiniGrad.Backends;
+using MiniGrad.Training;
+
+namespace MiniGrad.Ops;
+
+/// <summary>
+/// The simple recurrent network, with the normalization of Ba, Kiros, Hinton 2016, eq. 4, where the products are summed first:
+/// <code>
+/// h' = tanh(norm(W_h h + W_x x) + b)        or, separate,  tanh(norm(W_h h) + norm(W_x x) + b)
+/// </code>
+/// </summary>
+public sealed class RnnCell<T> : RecurrentCell<T>
+    where T : unmanaged, IFloatingPointIeee754<T>
+{
+    /// <inheritdoc cref="LstmCell{T}(IBackend{T}, int, int, Philox, RecurrentOptions)"/>
+    public RnnCell(IBackend<T> backend, int inputs, int hidden, Philox random, RecurrentOptions options)
+        : base(
+            backend, inputs, hidden, GateGroups.One(hidden), options.Split == GateSplit.ByCell ? GateSplit.Summed : options.Split,
+            addsBiasToSum: false, random, options)
+    {
+    }
+
+    private protected override RecurrentState<T> Step(in StepInput<T> input, RecurrentState<T> previous)
+    {
+        Tensor<T> h = Gates(input, previous.Hidden!.Value.Affine(input.Weight)).Tanh();
+        return new(input.Candidate is { } factors ? factors * h : h);
+    }
+}

@@ -1,0 +1,33 @@
+using System.Numerics;
+using MiniGrad.Backends;
+using MiniGrad.Training;
+
+namespace MiniGrad.Ops.Tests.Recurrent;
+
+/// <summary>Networks for tests.</summary>
+internal static class Networks
+{
+    /// <summary>An <c>lstm</c>, <c>gru</c> or <c>rnn</c>.</summary>
+    public static RecurrentLayer<T> Make<T>(
+        string cell, IBackend<T> backend, int inputs, int hidden, RecurrentOptions options, int layers = 1, int outputs = 0)
+        where T : unmanaged, IFloatingPointIeee754<T> => cell switch
+        {
+            "lstm" => new Lstm<T>(backend, inputs, hidden, new Philox(1), options, layers, outputs),
+            "gru" => new Gru<T>(backend, inputs, hidden, new Philox(1), options, layers, outputs),
+            "rnn" => new Rnn<T>(backend, inputs, hidden, new Philox(1), options, layers, outputs),
+            _ => throw new ArgumentOutOfRangeException(nameof(cell), cell, null),
+        };
+
+    /// <summary>Moves every parameter off its first value, so that no gain is 1 and no bias 0; the same numbers for the same paths.</summary>
+    public static void Spread<T>(RecurrentLayer<T> layer)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        Philox random = new(77);
+        foreach (Parameter<T> parameter in layer.Parameters)
+        {
+            double[] noise = new double[parameter.Shape.ElementCount];
+            random.Uniform<double>(noise, -0.3, 0.3);
+            parameter.Set([.. parameter.ToArray().Zip(noise, (value, move) => value + T.CreateTruncating((float)move))]);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+using MiniGrad.Backends;
+using MiniGrad.Ops.Cpu;
+using MiniGrad.Training;
+
+namespace MiniGrad.Ops.Tests.Recurrent;
+
+/// <summary>Every cell under every preset, through time, by all parameters, the inputs and the initial state.</summary>
+public class RecurrentGradientTests
+{
+    private const int Steps = 5, Cases = 4, Inputs = 3, Hidden = 4;
+
+    public static TheoryData<string, string> Cells
+    {
+        get
+        {
+            TheoryData<string, string> cells = [];
+            foreach (string preset in RecurrentPresets.Names)
+            {
+                cells.Add("lstm", preset);
+                cells.Add("rnn", preset);
+                if (preset != "tf1")
+                {
+                    cells.Add("gru", preset);
+                }
+            }
+            return cells;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Cells))]
+    public void Gradients_through_time_agree_with_finite_differences(string cell, string preset) =>
+        Check(cell, RecurrentPresets.Named(preset));
+
+    [Theory]
+    [MemberData(nameof(Cells))]
+    public void Gradients_with_padding_agree_with_finite_differences(string cell, string preset) =>
+        Check(cell, RecurrentPresets.Named(preset), lengths: [5, 2, 4, 3]);
+
+    [Theory]
+    [MemberData(nameof(Cells))]
+    public void Gradients_with_everything_random_and_a_learned_start_agree_with_finite_differences(string cell, string preset) =>
+        Check(
+            cell,
+            RecurrentPresets.Named(preset) with
+            {
+                Zoneout = 0.2,
+                CellZoneout = 0.3,
+                RecurrentDropout = 0.25,
+                VariationalDropout = 0.2,
+                LearnsInitialState = true,
+            },
+            lengths: [5, 3, 4, 5], passesState: false);
+
+    internal static void Check(
+        string cell, RecurrentOptions options, int[]? lengths = null, bool passesState = true, Action<RecurrentLayer<double>>? prepare = null)
+    {
+        using IBackend<double> backend = CpuBackend.Create<double>(1);
+        using RecurrentLayer<double> layer = Networks.Make(cell, backend, Inputs, Hidden, options);
+        Networks.Spread(layer);
+        prepare?.Invoke(layer);
+        PhiloxState noise = layer.Noise.State;
+        HostTensor<double>[] inputs =
+        [
+            HostTensor<double>.Random("x", new Shape(Steps, Cases, Inputs), 1, -2, 2),
+            HostTensor<double>.Random("h0", new Shape(Cases, Hidden), 2),
+            HostTensor<double>.Random("c0", new Shape(Cases, Hidden), 3),
+        ];
+        bool hasCell = layer.Cells[0].HasCell;
+        GradCheckReport report = GradCheck.Sequence(
+            backend, layer,
+            (tape, x) =>
+            {
+                layer.Noise.State = noise;
+                RecurrentState<double>[] states = [passesState ? new(x[1], hasCell ? x[2] : null) : default];
+                Tensor<double>? padding = lengths is null ? null : RecurrentPadding.FromLengths(tape, lengths, Steps);
+                Tensor<double> y = layer.Forward(x[0], states, padding);
+                return hasCell ? [y, states[0].Cell!.Value] : [y];
+            },
+            inputs[..(passesState ? hasCell ? 3 : 2 : 1)]);
+        report.ThrowIfFailed();
+    }
+}
