@@ -1,3 +1,6 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+
 namespace MiniGrad.Backends;
 
 /// <summary>
@@ -24,12 +27,18 @@ public readonly struct DeviceBuffer<T>(nint address, int length, nint tangentDis
 
     /// <summary>The <paramref name="length"/> elements from <paramref name="start"/>.</summary>
     /// <exception cref="ArgumentOutOfRangeException">They are not all within this view.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public unsafe DeviceBuffer<T> Slice(int start, int length)
     {
         if ((uint)start > (uint)Length || (uint)length > (uint)(Length - start))
         {
-            throw new ArgumentOutOfRangeException(nameof(start), $"Elements {start} to {start + (long)length} are not within a buffer of {Length}.");
+            ThrowOutside(start, length);
         }
         return new DeviceBuffer<T>(Address + ((nint)start * sizeof(T)), length, TangentDistance);
     }
+
+    // Apart, so that kernels inline the rest.
+    [DoesNotReturn]
+    private void ThrowOutside(int start, int length) => throw new ArgumentOutOfRangeException(
+        nameof(start), $"Elements {start} to {start + (long)length} are not within a buffer of {Length}.");
 }

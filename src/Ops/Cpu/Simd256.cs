@@ -134,7 +134,7 @@ internal readonly unsafe struct Simd256<T>(Vector256<T> value) : ISimd<Simd256<T
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd256<T> Sum(Simd256<T> value) => Splat(Vector256.Sum(value.value));
+    public static Simd256<T> Sum(Simd256<T> value) => Splat(Total(value.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd256<T> MaxAcross(Simd256<T> value) => Splat(Largest(value.value));
@@ -151,6 +151,10 @@ internal readonly unsafe struct Simd256<T>(Vector256<T> value) : ISimd<Simd256<T
         Simd256<T> half = Round(n * Splat(VectorMath.C<T>(0.5)));
         return x * PowerOfTwo(half) * PowerOfTwo(n - half);
     }
+
+    /// <summary>The sum of all lanes, halving at each step: Vector256.Sum adds up each half by itself, with twice the instructions.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static T Total(Vector256<T> lanes) => Vector128.Sum(lanes.GetLower() + lanes.GetUpper());
 
     /// <summary>The largest lane; NaN if one is.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -134,7 +134,7 @@ internal readonly unsafe struct Simd512<T>(Vector512<T> value) : ISimd<Simd512<T
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd512<T> Sum(Simd512<T> value) => Splat(Vector512.Sum(value.value));
+    public static Simd512<T> Sum(Simd512<T> value) => Splat(Simd256<T>.Total(value.value.GetLower() + value.value.GetUpper()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd512<T> MaxAcross(Simd512<T> value)

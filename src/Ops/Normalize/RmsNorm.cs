@@ -1,5 +1,4 @@
 using System.Numerics;
-using System.Runtime.CompilerServices;
 using MiniGrad.Backends;
 
 namespace MiniGrad.Ops;
@@ -13,7 +12,7 @@ namespace MiniGrad.Ops;
 /// <code>
 /// dx = rstd (u - xHat avg(u xHat))      dgain = sum over rows of dy xHat      dbias = sum over rows of dy
 /// </code>
-/// Saves rstd, one number per row; xHat is computed again from x.
+/// Saves rstd, one number per row; xHat is computed again from x. The kernels are those of <see cref="LayerNormExtensions"/>.
 /// </summary>
 public static class RmsNormExtensions
 {
@@ -60,8 +59,8 @@ internal sealed class RmsNormNode<T> : TapeNode<T>
         Tensor<T> y = tape.NewResult(x.Shape, x.NeedsGradient || gain.NeedsGradient || (hasBias && operands[2].NeedsGradient));
         DeviceBuffer<T> rstd = tape.Rent<T>(rows);
         tape.Backend.Run(
-            new RmsNormForward<T>(
-                x.Value, gain.Value, hasBias ? operands[2].Value : default, y.Value, rstd, columns, T.CreateTruncating(epsilon)),
+            new RowNormForward<T, No>(
+                x.Value, gain.Value, hasBias ? operands[2].Value : default, y.Value, default, rstd, 1, columns, T.CreateTruncating(epsilon)),
             rows, RowChunks.Grain(rows, columns));
         if (y.NeedsGradient)
         {
@@ -76,140 +75,11 @@ internal sealed class RmsNormNode<T> : TapeNode<T>
         int columns = x.Shape[-1], rows = x.Shape.ElementCount / columns;
         using RowSums<T> dgain = new(gain, rows, columns), dbias = Inputs.Length > 2 ? new(Inputs[2], rows, columns) : default;
         backend.Run(
-            new RmsNormBackward<T>(x.Value, gain.Value, rstd, Output.Gradient, x.GradientSink(), dgain.Partials, dbias.Partials, columns),
+            new RowNormBackward<T, No>(
+                x.Value, gain.Value, default, rstd, Output.Gradient, x.GradientSink(), dgain.Partials, dbias.Partials, 1, columns,
+                DetachedStatistics.None),
             rows, RowChunks.Grain(rows, columns));
         dgain.Finish(backend);
         dbias.Finish(backend);
-    }
-}
-
-/// <summary>One pass for the mean square, one to write; the row stays in the first-level cache.</summary>
-internal readonly struct RmsNormForward<T>(
-    DeviceBuffer<T> x, DeviceBuffer<T> gain, DeviceBuffer<T> bias, DeviceBuffer<T> y, DeviceBuffer<T> rstd, int columns, T epsilon)
-    : IKernel<T>
-    where T : unmanaged, IFloatingPointIeee754<T>
-{
-    public void Run<V>(int first, int end, int chunk)
-        where V : struct, ISimd<V, T>
-    {
-        for (int row = first; row < end; row++)
-        {
-            DeviceBuffer<T> from = x.Slice(row * columns, columns);
-            V r = V.Splat(T.One) / V.Sqrt(RowMoments<T, V>.MeanSquare(from) + V.Splat(epsilon));
-            Write(from, r, gain, bias, y.Slice(row * columns, columns));
-            V.StoreScalar(r, rstd, row);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Write<V>(DeviceBuffer<T> x, V r, DeviceBuffer<T> gain, DeviceBuffer<T> bias, DeviceBuffer<T> y)
-        where V : struct, ISimd<V, T>
-    {
-        int i = 0;
-        for (; i <= x.Length - V.Width; i += V.Width)
-        {
-            WriteAt(i, V.Width, x, r, gain, bias, y);
-        }
-        if (i < x.Length)
-        {
-            WriteAt(i, x.Length - i, x, r, gain, bias, y);
-        }
-    }
-
-    // Called with a count of V.Width the partial loads and stores fold to plain ones, so that one text serves rows and their tails.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void WriteAt<V>(int i, int count, DeviceBuffer<T> x, V r, DeviceBuffer<T> gain, DeviceBuffer<T> bias, DeviceBuffer<T> y)
-        where V : struct, ISimd<V, T>
-    {
-        V xHat = V.Load(x, i, count, r) * r, scale = V.Load(gain, i, count, r);
-        V.Store(bias.Length == 0 ? scale * xHat : V.MultiplyAdd(scale, xHat, V.Load(bias, i, count, r)), y, i, count);
-    }
-}
-
-/// <summary>One pass for the average and the sums over rows, one to write dx.</summary>
-internal readonly struct RmsNormBackward<T>(
-    DeviceBuffer<T> x, DeviceBuffer<T> gain, DeviceBuffer<T> rstd, DeviceBuffer<T> dy,
-    GradientSink<T> dx, GradientSink<T> dgain, GradientSink<T> dbias, int columns)
-    : IKernel<T>
-    where T : unmanaged, IFloatingPointIeee754<T>
-{
-    public void Run<V>(int first, int end, int chunk)
-        where V : struct, ISimd<V, T>
-    {
-        V perColumn = V.Splat(T.One / T.CreateChecked(columns));
-        for (int row = first; row < end; row++)
-        {
-            DeviceBuffer<T> from = x.Slice(row * columns, columns), cotangent = dy.Slice(row * columns, columns);
-            V r = V.LoadSplat(rstd, row);
-            V sumUxHat = Sum(from, r, gain, cotangent, PartOf(dgain, chunk, row == first), PartOf(dbias, chunk, row == first));
-            if (dx.IsWanted)
-            {
-                Write(from, r, gain, cotangent, sumUxHat * perColumn, new(dx.Buffer.Slice(row * columns, columns), dx.Accumulate));
-            }
-        }
-    }
-
-    // The first row of a chunk assigns its partial sums.
-    private GradientSink<T> PartOf(GradientSink<T> sums, int chunk, bool isFirst) =>
-        sums.IsWanted ? new(sums.Buffer.Slice(chunk * columns, columns), sums.Accumulate || !isFirst) : default;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V Sum<V>(DeviceBuffer<T> x, V r, DeviceBuffer<T> gain, DeviceBuffer<T> dy, GradientSink<T> dgain, GradientSink<T> dbias)
-        where V : struct, ISimd<V, T>
-    {
-        V sum0 = V.Splat(T.Zero), sum1 = sum0;
-        int i = 0;
-        for (; i <= x.Length - (2 * V.Width); i += 2 * V.Width)
-        {
-            SumAt(i, V.Width, x, r, gain, dy, dgain, dbias, ref sum0);
-            SumAt(i + V.Width, V.Width, x, r, gain, dy, dgain, dbias, ref sum1);
-        }
-        for (; i < x.Length; i += V.Width)
-        {
-            SumAt(i, x.Length - i, x, r, gain, dy, dgain, dbias, ref sum0);
-        }
-        return V.Sum(sum0 + sum1);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void SumAt<V>(
-        int i, int count, DeviceBuffer<T> x, V r, DeviceBuffer<T> gain, DeviceBuffer<T> dy, GradientSink<T> dgain, GradientSink<T> dbias, ref V sumUxHat)
-        where V : struct, ISimd<V, T>
-    {
-        V zero = V.Splat(T.Zero), g = V.Load(dy, i, count, zero), gByXHat = g * (V.Load(x, i, count, zero) * r);
-        sumUxHat = V.MultiplyAdd(V.Load(gain, i, count, zero), gByXHat, sumUxHat);
-        if (dgain.IsWanted)
-        {
-            V.Store(dgain.Accumulate ? gByXHat + V.Load(dgain.Buffer, i, count, zero) : gByXHat, dgain.Buffer, i, count);
-        }
-        if (dbias.IsWanted)
-        {
-            V.Store(dbias.Accumulate ? g + V.Load(dbias.Buffer, i, count, zero) : g, dbias.Buffer, i, count);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Write<V>(DeviceBuffer<T> x, V r, DeviceBuffer<T> gain, DeviceBuffer<T> dy, V averageUxHat, GradientSink<T> dx)
-        where V : struct, ISimd<V, T>
-    {
-        int i = 0;
-        for (; i <= x.Length - V.Width; i += V.Width)
-        {
-            WriteAt(i, V.Width, x, r, gain, dy, averageUxHat, dx);
-        }
-        if (i < x.Length)
-        {
-            WriteAt(i, x.Length - i, x, r, gain, dy, averageUxHat, dx);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void WriteAt<V>(
-        int i, int count, DeviceBuffer<T> x, V r, DeviceBuffer<T> gain, DeviceBuffer<T> dy, V averageUxHat, GradientSink<T> dx)
-        where V : struct, ISimd<V, T>
-    {
-        V u = V.Load(gain, i, count, r) * V.Load(dy, i, count, r), xHat = V.Load(x, i, count, r) * r;
-        V result = r * (u - (xHat * averageUxHat));
-        V.Store(dx.Accumulate ? result + V.Load(dx.Buffer, i, count, r) : result, dx.Buffer, i, count);
     }
 }

@@ -1,0 +1,165 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using MiniGrad.Backends;
+
+namespace MiniGrad.Ops;
+
+/// <summary>
+/// y = gain (x - mean) rstd + bias for every row, or every group of a row; without the mean unless TCentered. Passes for the statistics,
+/// one to write, two rows at a time; the rows stay in the first-level cache.
+/// </summary>
+/// <param name="x">[rows, groups, columns].</param>
+/// <param name="gain">[groups, columns]; empty for 1.</param>
+/// <param name="bias">The same; empty for 0.</param>
+/// <param name="y">Like x.</param>
+/// <param name="mean">[rows, groups], written; empty unless TCentered.</param>
+/// <param name="rstd">[rows, groups], written.</param>
+/// <param name="groups">Groups per row, each with statistics of its own.</param>
+/// <param name="columns">Features per group.</param>
+/// <param name="epsilon">Added to the variance.</param>
+internal readonly struct RowNormForward<T, TCentered>(
+    DeviceBuffer<T> x, DeviceBuffer<T> gain, DeviceBuffer<T> bias, DeviceBuffer<T> y, DeviceBuffer<T> mean, DeviceBuffer<T> rstd,
+    int groups, int columns, T epsilon)
+    : IKernel<T>
+    where T : unmanaged, IFloatingPointIeee754<T>
+    where TCentered : unmanaged, IChoice
+{
+    public void Run<V>(int first, int end, int chunk)
+        where V : struct, ISimd<V, T>
+    {
+        if (gain.Length == 0)
+        {
+            Rows<V, No, No>(first, end);
+        }
+        else if (bias.Length == 0)
+        {
+            Rows<V, Yes, No>(first, end);
+        }
+        else
+        {
+            Rows<V, Yes, Yes>(first, end);
+        }
+    }
+
+    private void Rows<V, TGain, TBias>(int first, int end)
+        where V : struct, ISimd<V, T>
+        where TGain : IChoice
+        where TBias : IChoice
+    {
+        for (int row = first; row < end; row += 2)
+        {
+            for (int group = 0; group < groups; group++)
+            {
+                if (row + 1 < end)
+                {
+                    Normalize<V, Yes, TGain, TBias>((row * groups) + group, group);
+                }
+                else
+                {
+                    Normalize<V, No, TGain, TBias>((row * groups) + group, group);
+                }
+            }
+        }
+    }
+
+    // The passes are not inlined, so that the loops of each are within the inliner's and the register allocator's means.
+    private void Normalize<V, TTwo, TGain, TBias>(int part, int group)
+        where V : struct, ISimd<V, T>
+        where TTwo : IChoice
+        where TGain : IChoice
+        where TBias : IChoice
+    {
+        int next = TTwo.IsMade ? part + groups : part;
+        if (TCentered.IsMade)
+        {
+            FindMeans<V, TTwo>(part, next);
+        }
+        FindRstds<V, TTwo>(part, next);
+        Write<V, TTwo, TGain, TBias>(part, next, group);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void FindMeans<V, TTwo>(int a, int b)
+        where V : struct, ISimd<V, T>
+        where TTwo : IChoice
+    {
+        (V meanA, V meanB) = RowMoments<T, V>.Means<TTwo>(x.Slice(a * columns, columns), x.Slice(b * columns, columns));
+        V.StoreScalar(meanA, mean, a);
+        V.StoreScalar(meanB, mean, b);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void FindRstds<V, TTwo>(int a, int b)
+        where V : struct, ISimd<V, T>
+        where TTwo : IChoice
+    {
+        V one = V.Splat(T.One), increase = V.Splat(epsilon), meanA = V.Splat(T.Zero), meanB = meanA;
+        if (TCentered.IsMade)
+        {
+            (meanA, meanB) = (V.LoadSplat(mean, a), V.LoadSplat(mean, b));
+        }
+        (V varianceA, V varianceB) = RowMoments<T, V>.MeanSquares<TTwo, TCentered>(
+            x.Slice(a * columns, columns), x.Slice(b * columns, columns), meanA, meanB);
+        V.StoreScalar(one / V.Sqrt(varianceA + increase), rstd, a);
+        if (TTwo.IsMade)
+        {
+            V.StoreScalar(one / V.Sqrt(varianceB + increase), rstd, b);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Write<V, TTwo, TGain, TBias>(int a, int b, int group)
+        where V : struct, ISimd<V, T>
+        where TTwo : IChoice
+        where TGain : IChoice
+        where TBias : IChoice
+    {
+        int length = columns;
+        DeviceBuffer<T> xA = x.Slice(a * length, length), xB = x.Slice(b * length, length);
+        DeviceBuffer<T> yA = y.Slice(a * length, length), yB = y.Slice(b * length, length);
+        DeviceBuffer<T> scales = TGain.IsMade ? gain.Slice(group * length, length) : default;
+        DeviceBuffer<T> shifts = TBias.IsMade ? bias.Slice(group * length, length) : default;
+        V rstdA = V.LoadSplat(rstd, a), rstdB = V.LoadSplat(rstd, b), meanA = rstdA, meanB = rstdB;
+        if (TCentered.IsMade)
+        {
+            (meanA, meanB) = (V.LoadSplat(mean, a), V.LoadSplat(mean, b));
+        }
+        int i = 0;
+        for (; i <= length - V.Width; i += V.Width)
+        {
+            WriteAt<V, TTwo, TGain, TBias>(i, V.Width, xA, xB, meanA, meanB, rstdA, rstdB, scales, shifts, yA, yB);
+        }
+        if (i < length)
+        {
+            WriteAt<V, TTwo, TGain, TBias>(i, length - i, xA, xB, meanA, meanB, rstdA, rstdB, scales, shifts, yA, yB);
+        }
+    }
+
+    // Called with a count of V.Width the partial loads and stores fold to plain ones, so that one text serves rows and their tails.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void WriteAt<V, TTwo, TGain, TBias>(
+        int i, int count, DeviceBuffer<T> xA, DeviceBuffer<T> xB, V meanA, V meanB, V rstdA, V rstdB,
+        DeviceBuffer<T> gain, DeviceBuffer<T> bias, DeviceBuffer<T> yA, DeviceBuffer<T> yB)
+        where V : struct, ISimd<V, T>
+        where TTwo : IChoice
+        where TGain : IChoice
+        where TBias : IChoice
+    {
+        V scale = TGain.IsMade ? V.Load(gain, i, count, rstdA) : rstdA, shift = TBias.IsMade ? V.Load(bias, i, count, rstdA) : rstdA;
+        V.Store(Output<V, TGain, TBias>(V.Load(xA, i, count, rstdA), meanA, rstdA, scale, shift), yA, i, count);
+        if (TTwo.IsMade)
+        {
+            V.Store(Output<V, TGain, TBias>(V.Load(xB, i, count, rstdA), meanB, rstdB, scale, shift), yB, i, count);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V Output<V, TGain, TBias>(V x, V mean, V rstd, V gain, V bias)
+        where V : struct, ISimd<V, T>
+        where TGain : IChoice
+        where TBias : IChoice
+    {
+        V xHat = (TCentered.IsMade ? x - mean : x) * rstd;
+        return TBias.IsMade ? V.MultiplyAdd(gain, xHat, bias) : TGain.IsMade ? gain * xHat : xHat;
+    }
+}
