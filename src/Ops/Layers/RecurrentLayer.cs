@@ -66,6 +66,27 @@ public abstract class RecurrentLayer<T> : Layer<T>
     /// <exception cref="ArgumentException">A shape does not fit, or the states are not as many as the cells.</exception>
     public Tensor<T> Forward(Tensor<T> x, Span<RecurrentState<T>> states, Tensor<T>? padding = null, Phase phase = Phase.Training)
     {
+        return Run(x, states, padding, phase, null);
+    }
+
+    /// <summary>Runs over a sequence from the initial state, step by step in plain ops, and keeps what happened at each step.</summary>
+    /// <param name="x">(T, N, inputs).</param>
+    /// <param name="trace">
+    /// Gets the steps of each cell, first cell first. After a backward pass their tensors have gradients: those of the hidden states are the
+    /// whole derivative, through the output of the step and through all later steps.
+    /// </param>
+    /// <param name="phase">Training or evaluation.</param>
+    /// <returns>What <see cref="Forward(Tensor{T}, Phase)"/> gives, up to rounding.</returns>
+    public Tensor<T> Trace(Tensor<T> x, ICollection<RecurrentStep<T>> trace, Phase phase = Phase.Training)
+    {
+        ArgumentNullException.ThrowIfNull(trace);
+        Array.Clear(ownStates);
+        return Run(x, ownStates, null, phase, trace);
+    }
+
+    private Tensor<T> Run(
+        Tensor<T> x, Span<RecurrentState<T>> states, Tensor<T>? padding, Phase phase, ICollection<RecurrentStep<T>>? trace)
+    {
         Check(x, states, padding);
         int steps = x.Shape[0], cases = x.Shape[1];
         Tensor<T> sequence = x;
@@ -73,7 +94,7 @@ public abstract class RecurrentLayer<T> : Layer<T>
         {
             SequenceNoise<T> noise = SequenceNoise<T>.Draw(
                 x.Tape, Options, steps, cases, cells[i].Inputs, Hidden, padding, Noise, phase);
-            sequence = cells[i].Forward(sequence, ref states[i], noise, phase);
+            sequence = cells[i].Forward(sequence, ref states[i], noise, phase, trace);
         }
         return projection is null ? sequence : projection.Forward(sequence, phase);
     }

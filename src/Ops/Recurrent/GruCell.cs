@@ -39,6 +39,7 @@ public sealed class GruCell<T> : RecurrentCell<T>
         Tensor<T> h = previous.Hidden!.Value, recurrent = RecurrentPart(input, h.Affine(input.Weight));
         Tensor<T> x = AddsBiasToSum ? input.X + h.Tape.Watch(Bias!) : input.X;
         Tensor<T> z = (Gate(recurrent, 0) + Gate(x, 0)).Sigmoid(), r = (Gate(recurrent, 1) + Gate(x, 1)).Sigmoid();
+        input.Gates?.AddRange([z, r]);
         Tensor<T> own = candidateBias is null ? Gate(recurrent, 2) : Gate(recurrent, 2) + h.Tape.Watch(candidateBias);
         Tensor<T> q = (Gate(x, 2) + (r * own)).Tanh(), candidate = input.Candidate is { } factors ? factors * q : q;
         return new(Options.UpdateGate == UpdateGate.Keeps

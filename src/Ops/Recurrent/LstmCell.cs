@@ -48,6 +48,7 @@ public sealed class LstmCell<T> : RecurrentCell<T>
     {
         Tensor<T> a = Gates(input, previous.Hidden!.Value.Affine(input.Weight));
         Tensor<T> f = Gate(a, 0).Sigmoid(), i = Gate(a, 1).Sigmoid(), o = Gate(a, 2).Sigmoid(), g = Gate(a, 3).Tanh();
+        input.Gates?.AddRange([f, i, o]);
         Tensor<T> c = (f * previous.Cell!.Value) + (i * (input.Candidate is { } factors ? factors * g : g));
         Tensor<T> normalized = normC is null ? c : normC.Forward(c, normC.BiasOrZero(c.Tape), input.Step, input.Padding, input.Phase);
         return new(o * normalized.Tanh(), Options.Carry == CarriedCell.Normalized ? normalized : c);

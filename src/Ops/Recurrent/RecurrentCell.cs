@@ -85,8 +85,10 @@ public abstract class RecurrentCell<T> : Module<T>
     /// <param name="state">The initial state, and then the final one: that after the last step of each case.</param>
     /// <param name="noise">Masks of this pass.</param>
     /// <param name="phase">Training or evaluation.</param>
+    /// <param name="trace">Gets what every step did; null if nobody looks.</param>
     /// <returns>(T, N, H), the hidden states after every step.</returns>
-    internal Tensor<T> Forward(Tensor<T> x, ref RecurrentState<T> state, in SequenceNoise<T> noise, Phase phase)
+    internal Tensor<T> Forward(
+        Tensor<T> x, ref RecurrentState<T> state, in SequenceNoise<T> noise, Phase phase, ICollection<RecurrentStep<T>>? trace = null)
     {
         int steps = x.Shape[0], cases = x.Shape[1];
         Tensor<T> a = InputProduct(noise.Input is { } factors ? x * factors : x, noise.Padding, phase);
@@ -95,13 +97,15 @@ public abstract class RecurrentCell<T> : Module<T>
         Tensor<T>[] outputs = new Tensor<T>[steps];
         for (int t = 0; t < steps; t++)
         {
-            StepInput<T> input = new(t, At(a, t), weight, At(noise.Candidate, t), At(noise.Padding, t), phase);
+            List<Tensor<T>>? gates = trace is null ? null : [];
+            StepInput<T> input = new(t, At(a, t), weight, At(noise.Candidate, t), At(noise.Padding, t), phase, gates);
             RecurrentState<T> entering = noise.HiddenInput is { } kept ? now with { Hidden = now.Hidden * kept } : now;
             RecurrentState<T> next = Step(input, entering);
             Tensor<T> h = Blend(next.Hidden!.Value, now.Hidden!.Value, At(noise.HiddenShare, t), input.Padding);
             Tensor<T>? c = next.Cell is { } cell ? Blend(cell, now.Cell!.Value, At(noise.CellShare, t), input.Padding) : null;
             now = new(h, c);
             outputs[t] = h;
+            trace?.Add(new(h, c, gates!));
         }
         state = now;
         return Tensor<T>.Stack(outputs, 0);
@@ -193,5 +197,7 @@ public abstract class RecurrentCell<T> : Module<T>
 /// <param name="Candidate">(N, H), factors of the candidate; null for none.</param>
 /// <param name="Padding">(N, 1), 0 where the step is padding; null if nowhere.</param>
 /// <param name="Phase">Training or evaluation.</param>
-internal readonly record struct StepInput<T>(int Step, Tensor<T> X, Tensor<T> Weight, Tensor<T>? Candidate, Tensor<T>? Padding, Phase Phase)
+/// <param name="Gates">Gets the logistic gates, for a trace; null for none.</param>
+internal readonly record struct StepInput<T>(
+    int Step, Tensor<T> X, Tensor<T> Weight, Tensor<T>? Candidate, Tensor<T>? Padding, Phase Phase, List<Tensor<T>>? Gates)
     where T : unmanaged, IFloatingPointIeee754<T>;

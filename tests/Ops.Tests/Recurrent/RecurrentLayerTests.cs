@@ -53,6 +53,33 @@ public sealed class RecurrentLayerTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Cells))]
+    public void A_trace_has_the_states_and_gates_of_every_step_and_whole_derivatives(string cell)
+    {
+        using RecurrentLayer<double> layer = Networks.Make(cell, backend, 3, 4, RecurrentPresets.Paper, layers: 2);
+        Networks.Spread(layer);
+        double[] x = TestArrays.Random(5 * 2 * 3), cotangent = [.. new double[4 * 8], .. TestArrays.Random(8)];
+        List<RecurrentStep<double>> trace = [];
+        Tensor<double> y = layer.Trace(tape.Constant(x, new Shape(5, 2, 3)), trace);
+        Assert.Equal(2 * 5, trace.Count);
+        Assert.All(trace, step => Assert.Equal(cell switch { "lstm" => 3, "gru" => 2, _ => 0 }, step.Gates.Count));
+        Assert.All(trace.SelectMany(step => step.Gates), gate => Assert.All(gate.ToArray(), value => Assert.InRange(value, 1e-6, 1 - 1e-6)));
+        Assert.Equal(y.ToArray(), trace[5..].SelectMany(step => step.Hidden.ToArray()));
+        tape.Backward(y, cotangent);
+        double[] whole = trace[5 + 2].Hidden.GradientToArray();
+
+        // The same run, cut behind step 2 of the second cell, whose state becomes an input.
+        double[] first = [.. trace[3..5].SelectMany(step => step.Hidden.ToArray())], h = trace[7].Hidden.ToArray();
+        double[]? c = trace[7].Cell?.ToArray();
+        tape.Reset();
+        Tensor<double> cut = tape.Variable(h, new Shape(2, 4));
+        RecurrentState<double> state = new(cut, c is null ? null : tape.Constant(c, new Shape(2, 4)));
+        Tensor<double> rest = layer.Cells[1].Forward(tape.Constant(first, new Shape(2, 2, 4)), ref state, default, Phase.Training);
+        tape.Backward(rest, cotangent.AsSpan(3 * 8));
+        Assert.All(whole.Zip(cut.GradientToArray()), pair => Assert.Equal(pair.Second, pair.First, 1e-12));
+    }
+
+    [Theory]
+    [MemberData(nameof(Cells))]
     public void Padding_hands_on_the_state_and_changes_nothing_before_it(string cell)
     {
         using RecurrentLayer<double> layer = Networks.Make(cell, backend, 3, 4, RecurrentPresets.Paper);
