@@ -10,6 +10,9 @@ public static class Choices
     /// <summary>The values of <c>--norm</c> and <c>--norms</c>.</summary>
     public static IReadOnlyList<string> Norms { get; } = NamesOf<NormalizationScheme>();
 
+    /// <summary>The values of <c>--norm</c> and <c>--norms</c> for recurrent networks.</summary>
+    public static IReadOnlyList<string> RecurrentNorms { get; } = NamesOf<RecurrentNormalization>();
+
     /// <summary>The values of <c>--activation</c>.</summary>
     public static IReadOnlyList<string> Activations { get; } = NamesOf<Activation>();
 
@@ -30,6 +33,17 @@ public static class Choices
 
     /// <summary>The name of a scheme.</summary>
     public static string NameOf(NormalizationScheme scheme) => Norms[(int)scheme];
+
+    /// <summary>The recurrent cell that is published under that scheme: for layer, the paper's.</summary>
+    /// <exception cref="InputException">There is none.</exception>
+    public static RecurrentOptions RecurrentNorm(string name) => ValueOf<RecurrentNormalization>("--norm", name, RecurrentNorms) switch
+    {
+        RecurrentNormalization.Layer => RecurrentPresets.Paper,
+        RecurrentNormalization.Rms => RecurrentPresets.Rms,
+        RecurrentNormalization.Weight => RecurrentPresets.Weight,
+        RecurrentNormalization.Batch => RecurrentPresets.Batch,
+        _ => RecurrentPresets.Plain,
+    };
 
     /// <summary>The activation of that name.</summary>
     /// <exception cref="InputException">There is none.</exception>
