@@ -39,6 +39,7 @@ internal sealed class NetworkRun<T> : IDisposable
             backend, settings.Data.Train.PixelsPerImage, settings.Hidden, ImageSet.Classes, new Philox(seed, stream: 0), scheme,
             Choices.Activation(settings.Activation));
         optimizer = Choices.Optimizer(settings.Optimizer, model.Parameters, settings.LearningRate);
+        optimizer.FusesProducts = true; // With 4 images a step is as long as its way through the weights.
         tape = new Tape<T>(backend);
     }
 

@@ -9,8 +9,12 @@ namespace MiniGrad;
 public sealed class Parameter<T> : IDisposable
     where T : unmanaged, IFloatingPointIeee754<T>
 {
+    // With more rows the arithmetic takes longer than storing the product and reading it again.
+    private const int MostDeferredRows = 16;
+
     private readonly DeviceBlock valueBlock, gradientBlock;
     private readonly DeviceBuffer<T> value, gradient;
+    private OuterProducts<T> product;
     private bool disposed;
 
     /// <summary>A parameter of zeros.</summary>
@@ -67,6 +71,7 @@ public sealed class Parameter<T> : IDisposable
             {
                 Backend.Fill(gradient, T.Zero);
             }
+            MultiplyOut();
             return gradient;
         }
     }
@@ -96,7 +101,11 @@ public sealed class Parameter<T> : IDisposable
     }
 
     /// <summary>Makes the gradient zero: the next backward pass assigns it instead of adding, so that no memory is filled here.</summary>
-    public void ZeroGradient() => HasGradient = false;
+    public void ZeroGradient()
+    {
+        HasGradient = false;
+        product = default;
+    }
 
     /// <summary>Returns the memory to the backend's pool.</summary>
     public void Dispose()
@@ -112,9 +121,37 @@ public sealed class Parameter<T> : IDisposable
     /// <summary>The path and the shape.</summary>
     public override string ToString() => $"{Path} {Shape}";
 
+    /// <summary>Whether a gradient that is a product of few rows is multiplied out only when it is read.</summary>
+    internal bool DefersProducts { get; set; }
+
+    /// <summary>The gradient, without multiplying it out if that was put off.</summary>
+    internal (DeviceBuffer<T> Gradient, OuterProducts<T> Product) DeferredGradient => product.Rows > 0 ? (gradient, product) : (Gradient, default);
+
+    /// <summary>Puts off the product that is the gradient so far; false if it has to be computed now.</summary>
+    internal bool TryDefer(in OuterProducts<T> sum)
+    {
+        if (!DefersProducts || HasGradient || sum.Rows > MostDeferredRows)
+        {
+            return false;
+        }
+        product = sum;
+        return HasGradient = true;
+    }
+
+    /// <summary>Computes a product that was put off: what it reads is about to change, or the gradient is asked for.</summary>
+    internal void MultiplyOut()
+    {
+        if (product.Rows > 0)
+        {
+            Backend.Gemm(product.Into(new GradientSink<T>(gradient, Accumulate: false)));
+            product = default;
+        }
+    }
+
     internal GradientSink<T> TakeSink()
     {
         ThrowIfDisposed();
+        MultiplyOut();
         GradientSink<T> sink = new(gradient, HasGradient);
         HasGradient = true;
         return sink;

@@ -140,6 +140,7 @@ public sealed class Tape<T>(IBackend<T> backend) : IDisposable
     /// <summary>Forgets the recorded ops and returns their memory to the pool. Tensors made before are stale from here on.</summary>
     public void Reset()
     {
+        Tensors.Clear();
         foreach (TapeNode<T> node in nodes)
         {
             pools.Return(node);
@@ -150,7 +151,6 @@ public sealed class Tape<T>(IBackend<T> backend) : IDisposable
         }
         nodes.Clear();
         rented.Clear();
-        Tensors.Clear();
     }
 
     /// <summary>Returns all memory to the backend's pool.</summary>

@@ -55,6 +55,18 @@ public readonly struct Tensor<T>
     /// </summary>
     public GradientSink<T> GradientSink() => Tape.Tensors.TakeSink(this);
 
+    /// <summary>
+    /// Writes, or adds to, this tensor's gradient a sum of outer products: at once, or when it is first read, if this is a parameter whose
+    /// optimizer <see cref="Training.Optimizer{T}.FusesProducts"/>.
+    /// </summary>
+    public void AddToGradient(in OuterProducts<T> product)
+    {
+        if (!Tape.Tensors.TryDefer(this, product) && GradientSink() is { IsWanted: true } sink)
+        {
+            Tape.Backend.Gemm(product.Into(sink));
+        }
+    }
+
     /// <summary>Copies the value to <paramref name="host"/>, row-major.</summary>
     /// <exception cref="ArgumentException"><paramref name="host"/> has another length than the tensor.</exception>
     public void CopyTo(Span<T> host)

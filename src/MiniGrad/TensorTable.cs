@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using MiniGrad.Backends;
 
 namespace MiniGrad;
@@ -90,6 +91,7 @@ internal sealed class TensorTable<T>
                 $"Backward: the tensor of shape {output.Shape} is no function of a parameter or Variable (or recording was paused), " +
                 "so there is nothing to differentiate. Watch parameters and make inputs with Variable before the ops run.");
         }
+        MultiplyOut();
         foreach (ref TapeEntry<T> entry in entries.AsSpan(0, Count))
         {
             entry.HasGradient = false;
@@ -116,6 +118,37 @@ internal sealed class TensorTable<T>
         return sink;
     }
 
+    /// <summary>
+    /// Puts off a product that is the gradient of a parameter so far. Not one with an operand in a parameter's memory, which the optimizer
+    /// changes.
+    /// </summary>
+    public bool TryDefer(Tensor<T> tensor, in OuterProducts<T> product)
+    {
+        ref TapeEntry<T> entry = ref this[tensor];
+        if (entry.Parameter is not { DefersProducts: true } || !entry.NeedsGradient)
+        {
+            return false;
+        }
+        foreach (Parameter<T> parameter in watched.Keys)
+        {
+            nint distance = product.X.Address - parameter.Value.Address;
+            if (distance >= 0 && distance < (nint)parameter.Value.Length * Unsafe.SizeOf<T>())
+            {
+                return false;
+            }
+        }
+        return entry.Parameter.TryDefer(product);
+    }
+
+    /// <summary>Computes all products that were put off.</summary>
+    public void MultiplyOut()
+    {
+        foreach (Parameter<T> parameter in watched.Keys)
+        {
+            parameter.MultiplyOut();
+        }
+    }
+
     public DeviceBuffer<T> GradientOf(Tensor<T> tensor)
     {
         ref TapeEntry<T> entry = ref this[tensor];
@@ -132,6 +165,7 @@ internal sealed class TensorTable<T>
 
     public void Clear()
     {
+        MultiplyOut();
         Array.Clear(entries, 0, Count);
         watched.Clear();
         Count = 0;

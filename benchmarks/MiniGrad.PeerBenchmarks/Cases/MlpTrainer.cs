@@ -25,6 +25,7 @@ internal sealed class MlpTrainer<T> : IDisposable
         }
         optimizer = setup.UsesAdam
             ? new Adam<T>(model.Parameters, learningRate) : new Sgd<T>(model.Parameters, learningRate, MlpSetup.Momentum);
+        optimizer.FusesProducts = true;
         tape = new Tape<T>(backend);
         x = [.. setup.X.Select(T.CreateChecked)];
         labels = setup.Labels;

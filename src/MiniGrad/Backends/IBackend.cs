@@ -80,6 +80,12 @@ public interface IBackend<T> : IDisposable
     void Run<TKernel>(in TKernel kernel, int items, int grain)
         where TKernel : unmanaged, IKernel<T>;
 
+    /// <summary>
+    /// Whether <see cref="Update"/> takes gradients that are products not yet computed, and sums the rows of each from first to last, as
+    /// <see cref="Gemm"/> does.
+    /// </summary>
+    bool FusesProducts => false;
+
     /// <summary>Applies an optimizer's rule to every element of some parameters. Their arrays do not overlap.</summary>
     void Update<TRule>(TRule rule, ReadOnlySpan<UpdateCall<T>> calls)
         where TRule : unmanaged, IUpdateRule<T>;

@@ -20,4 +20,11 @@ public interface IUpdateRule<T>
 /// <param name="State0">The rule's first state (a momentum), updated in place; empty if unused.</param>
 /// <param name="State1">The rule's second state, updated in place; empty if unused.</param>
 public readonly record struct UpdateCall<T>(DeviceBuffer<T> Value, DeviceBuffer<T> Gradient, DeviceBuffer<T> State0, DeviceBuffer<T> State1)
-    where T : unmanaged, IFloatingPointIeee754<T>;
+    where T : unmanaged, IFloatingPointIeee754<T>
+{
+    /// <summary>
+    /// What the gradient is, where it has not been computed; else <c>default</c>. Only for backends that <see cref="IBackend{T}.FusesProducts"/>:
+    /// they compute it in passing and leave <see cref="Gradient"/> as it is.
+    /// </summary>
+    public OuterProducts<T> Product { get; init; }
+}

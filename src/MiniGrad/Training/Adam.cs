@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using MiniGrad.Backends;
 
 namespace MiniGrad.Training;
@@ -116,6 +117,7 @@ internal readonly struct AdamRule<T> : IUpdateRule<T>
     /// <summary>Averages below this magnitude become 0.</summary>
     public required T Least { get; init; }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public (V Value, V State0, V State1) Update<V>(V value, V gradient, V state0, V state1)
         where V : struct, IReal<V, T>
     {

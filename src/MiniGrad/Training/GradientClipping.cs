@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using MiniGrad.Backends;
 
 namespace MiniGrad.Training;
@@ -131,6 +132,7 @@ internal readonly struct ScaleRule<T>(T scale) : IUpdateRule<T>
 {
     public static int StateCount => 0;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public (V Value, V State0, V State1) Update<V>(V value, V gradient, V state0, V state1)
         where V : struct, IReal<V, T> => (V.Splat(scale) * value, state0, state1);
 }
@@ -141,6 +143,7 @@ internal readonly struct ClampRule<T>(T limit) : IUpdateRule<T>
 {
     public static int StateCount => 0;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public (V Value, V State0, V State1) Update<V>(V value, V gradient, V state0, V state1)
         where V : struct, IReal<V, T> => (V.Max(-V.Splat(limit), V.Min(V.Splat(limit), value)), state0, state1);
 }

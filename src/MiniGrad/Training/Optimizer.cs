@@ -18,7 +18,7 @@ public abstract class Optimizer<T> : IDisposable
     private string[] stateNames = [];
     private DeviceBlock[] blocks = [];
     private double learningRate;
-    private bool disposed;
+    private bool fusesProducts, disposed;
 
     /// <param name="parameters">What is trained, in a fixed order.</param>
     /// <param name="learningRate">The step size, above 0.</param>
@@ -51,6 +51,24 @@ public abstract class Optimizer<T> : IDisposable
     {
         get => learningRate;
         set => learningRate = HyperParameter.NotNegative(value, nameof(LearningRate));
+    }
+
+    /// <summary>
+    /// Whether a linear layer's weight gradient, where a batch is so small that it takes longer to store than to compute, is computed
+    /// during the update instead of before it. Results are the same to the last bit; gradients that are read, as for clipping, are computed
+    /// then. False unless set.
+    /// </summary>
+    public bool FusesProducts
+    {
+        get => fusesProducts;
+        set
+        {
+            fusesProducts = value;
+            foreach (Parameter<T> parameter in parameters)
+            {
+                parameter.DefersProducts = value && parameter.Backend.FusesProducts;
+            }
+        }
     }
 
     /// <summary>How many steps were taken.</summary>
@@ -153,9 +171,12 @@ public abstract class Optimizer<T> : IDisposable
     private UpdateCall<T> CallFor(int parameter)
     {
         int state = parameter * stateNames.Length;
+        (DeviceBuffer<T> gradient, OuterProducts<T> product) = parameters[parameter].DeferredGradient;
         return new UpdateCall<T>(
-            parameters[parameter].Value, parameters[parameter].Gradient, stateNames.Length > 0 ? View(state) : default,
-            stateNames.Length > 1 ? View(state + 1) : default);
+            parameters[parameter].Value, gradient, stateNames.Length > 0 ? View(state) : default, stateNames.Length > 1 ? View(state + 1) : default)
+        {
+            Product = product,
+        };
     }
 
     private DeviceBuffer<T> View(int block) => blocks[block].View<T>(parameters[block / stateNames.Length].Shape.ElementCount);

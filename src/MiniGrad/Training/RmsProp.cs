@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using MiniGrad.Backends;
 
 namespace MiniGrad.Training;
@@ -67,6 +68,7 @@ internal readonly struct RmsPropRule<T>(T rate, T alpha, T rest, T epsilon, T de
 
     public T Least => least;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public (V Value, V State0, V State1) Update<V>(V value, V gradient, V state0, V state1)
         where V : struct, IReal<V, T>
     {
@@ -75,6 +77,7 @@ internal readonly struct RmsPropRule<T>(T rate, T alpha, T rest, T epsilon, T de
     }
 
     /// <summary>g / (sqrt(v) + epsilon), and v.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public (V Direction, V MeanSquare) Normalize<V>(V value, V gradient, V meanSquare)
         where V : struct, IReal<V, T>
     {
@@ -89,6 +92,7 @@ internal readonly struct RmsPropMomentumRule<T>(RmsPropRule<T> rule, T momentum)
 {
     public static int StateCount => 2;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public (V Value, V State0, V State1) Update<V>(V value, V gradient, V state0, V state1)
         where V : struct, IReal<V, T>
     {

@@ -108,6 +108,8 @@ internal class CpuBackend<T, V> : IBackend<T>
     public void Run<TKernel>(in TKernel kernel, int items, int grain)
         where TKernel : unmanaged, IKernel<T> => KernelLoop<T, V>.Run(Workers, kernel, items, grain);
 
+    public bool FusesProducts => true;
+
     public void Update<TRule>(TRule rule, ReadOnlySpan<UpdateCall<T>> calls)
         where TRule : unmanaged, IUpdateRule<T> => UpdateLoops<T, V>.Update(Workers, rule, calls);
 

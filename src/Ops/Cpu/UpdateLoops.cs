@@ -30,11 +30,17 @@ internal static unsafe class UpdateLoops<T, V>
         }
     }
 
-    private static int ChunksOf(in UpdateCall<T> call) => (call.Value.Length + Chunk - 1) / Chunk;
+    private static int ChunksOf(in UpdateCall<T> call) => (call.Value.Length + ChunkOf(call) - 1) / ChunkOf(call);
+
+    /// <summary>Elements per chunk of a call: whole rows, if the gradient is a product.</summary>
+    private static int ChunkOf(in UpdateCall<T> call) =>
+        call.Product.Rows == 0 ? Chunk : Math.Max(1, Chunk / call.Product.Outputs) * call.Product.Outputs;
 
     private readonly struct Job<TRule>(TRule rule, UpdateCall<T>* calls) : IChunkJob
         where TRule : unmanaged, IUpdateRule<T>
     {
+        private readonly TRule rule = rule; // Read in place: numbers loaded to all lanes cost no arithmetic slot.
+
         /// <summary>Chunks are counted through all calls, in order.</summary>
         public void Run(int chunk)
         {
@@ -44,32 +50,94 @@ internal static unsafe class UpdateLoops<T, V>
                 chunk -= chunks;
                 call++;
             }
-            int first = chunk * Chunk;
-            Apply(rule, *call, first, Math.Min(first + Chunk, call->Value.Length));
+            int length = ChunkOf(*call), first = chunk * length, end = Math.Min(first + length, call->Value.Length);
+            if (call->Product.Rows == 0)
+            {
+                Apply(in rule, *call, first, end);
+                return;
+            }
+            int columns = call->Product.Outputs;
+            for (int row = first / columns; row < end / columns; row++)
+            {
+                ApplyToRow(in rule, *call, row);
+            }
         }
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void Apply<TRule>(TRule rule, in UpdateCall<T> call, int first, int end)
+    private static void Apply<TRule>(in TRule rule, in UpdateCall<T> call, int first, int end)
         where TRule : unmanaged, IUpdateRule<T>
     {
-        DeviceBuffer<T> value = call.Value, gradient = call.Gradient, state0 = call.State0, state1 = call.State1;
-        V zero = V.Splat(T.Zero);
-        for (int i = first; i < end; i += V.Width)
+        Arrays to = new(call);
+        DeviceBuffer<T> gradient = call.Gradient;
+        int i = first;
+        for (; i <= end - V.Width; i += V.Width)
         {
-            int count = end - i;
-            V s0 = TRule.StateCount > 0 ? V.Load(state0, i, count, zero) : zero;
-            V s1 = TRule.StateCount > 1 ? V.Load(state1, i, count, zero) : zero;
-            (V v, s0, s1) = rule.Update(V.Load(value, i, count, zero), V.Load(gradient, i, count, zero), s0, s1);
-            V.Store(v, value, i, count);
-            if (TRule.StateCount > 0)
-            {
-                V.Store(s0, state0, i, count);
-            }
-            if (TRule.StateCount > 1)
-            {
-                V.Store(s1, state1, i, count);
-            }
+            Apply(in rule, V.Load(gradient, i), to, i, V.Width);
         }
+        if (i < end)
+        {
+            Apply(in rule, V.Load(gradient, i, end - i, V.Splat(T.Zero)), to, i, end - i);
+        }
+    }
+
+    /// <summary>Row i of the weights. Its gradient is the sum of x_ri dy_r over the rows r of the batch.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void ApplyToRow<TRule>(in TRule rule, in UpdateCall<T> call, int i)
+        where TRule : unmanaged, IUpdateRule<T>
+    {
+        Arrays to = new(call);
+        OuterProducts<T> product = call.Product;
+        int rows = product.Rows, inputs = product.Inputs, columns = product.Outputs, first = i * columns, column = 0;
+        T* memory = stackalloc T[2 * rows];
+        DeviceBuffer<T> dy = product.Dy, xi = new((nint)memory, rows, rows * sizeof(T)); // The second half is for tangents.
+        for (int r = 0; r < rows; r++)
+        {
+            V.StoreScalar(V.LoadSplat(product.X, (r * inputs) + i), xi, r);
+        }
+        for (; column <= columns - V.Width; column += V.Width)
+        {
+            V gradient = V.Splat(T.Zero);
+            for (int r = 0, at = column; r < rows; r++, at += columns)
+            {
+                V.AddProduct(ref gradient, V.LoadSplat(xi, r), V.Load(dy, at));
+            }
+            Apply(in rule, gradient, to, first + column, V.Width);
+        }
+        if (column < columns)
+        {
+            V zero = V.Splat(T.Zero), gradient = zero;
+            for (int r = 0, at = column; r < rows; r++, at += columns)
+            {
+                V.AddProduct(ref gradient, V.LoadSplat(xi, r), V.Load(dy, at, columns - column, zero));
+            }
+            Apply(in rule, gradient, to, first + column, columns - column);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Apply<TRule>(in TRule rule, V gradient, in Arrays to, int i, int count)
+        where TRule : unmanaged, IUpdateRule<T>
+    {
+        V zero = V.Splat(T.Zero);
+        V s0 = TRule.StateCount > 0 ? V.Load(to.State0, i, count, zero) : zero;
+        V s1 = TRule.StateCount > 1 ? V.Load(to.State1, i, count, zero) : zero;
+        // By reference, or the compiler copies the rule first.
+        (V v, s0, s1) = Unsafe.AsRef(in rule).Update(V.Load(to.Value, i, count, zero), gradient, s0, s1);
+        V.Store(v, to.Value, i, count);
+        if (TRule.StateCount > 0)
+        {
+            V.Store(s0, to.State0, i, count);
+        }
+        if (TRule.StateCount > 1)
+        {
+            V.Store(s1, to.State1, i, count);
+        }
+    }
+
+    /// <summary>What an update writes.</summary>
+    private readonly ref struct Arrays(in UpdateCall<T> call)
+    {
+        public readonly DeviceBuffer<T> Value = call.Value, State0 = call.State0, State1 = call.State1;
     }
 }

@@ -81,11 +81,7 @@ internal sealed class AffineNode<T> : TapeNode<T>
         {
             backend.Gemm(new GemmCall<T>(rows, inputs, outputs) { A = dy, B = weight.Value, C = dx.Buffer, TransposeB = true, Accumulate = dx.Accumulate });
         }
-        GradientSink<T> dweight = weight.GradientSink();
-        if (dweight.IsWanted)
-        {
-            backend.Gemm(new GemmCall<T>(inputs, outputs, rows) { A = x.Value, B = dy, C = dweight.Buffer, TransposeA = true, Accumulate = dweight.Accumulate });
-        }
+        weight.AddToGradient(new OuterProducts<T>(x.Value, dy, rows));
         GradientSink<T> dbias = Inputs.Length > 2 ? Inputs[2].GradientSink() : default;
         if (dbias.IsWanted)
         {
