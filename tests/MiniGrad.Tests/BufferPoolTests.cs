@@ -114,6 +114,31 @@ public class BufferPoolTests
         Assert.Throws<ArgumentOutOfRangeException>(() => buffer.Slice(int.MaxValue, int.MaxValue));
     }
 
+    [Fact]
+    public void Trimming_gives_back_the_blocks_that_nobody_has()
+    {
+        Allocator allocator = new();
+        using BufferPool pool = new(allocator);
+        DeviceBlock kept = pool.Rent(100);
+        pool.Return(pool.Rent(1000));
+        pool.Trim();
+        Assert.Equal([kept.Address], allocator.Live.Keys);
+        Assert.Equal(kept.Capacity, pool.BytesReserved);
+        pool.Return(kept);
+        Assert.Same(kept, pool.Rent(100));
+    }
+
+    [Fact]
+    public void Memory_that_is_kept_for_other_sizes_is_given_back_before_the_pool_gives_up()
+    {
+        Allocator allocator = new() { Limit = 3000 };
+        using BufferPool pool = new(allocator);
+        pool.Return(pool.Rent(2048));
+        Assert.Equal(2560, pool.Rent(2500).Capacity);
+        Assert.Throws<InsufficientMemoryException>(() => pool.Rent(1024));
+        Assert.Equal(2560, pool.BytesReserved);
+    }
+
     /// <summary>Hands out addresses that nobody follows, and knows which are live.</summary>
     private sealed class Allocator : IDeviceAllocator
     {
@@ -121,8 +146,14 @@ public class BufferPoolTests
 
         public Dictionary<nint, long> Live { get; } = [];
 
+        public long Limit { get; init; } = long.MaxValue;
+
         public nint Allocate(long bytes)
         {
+            if (Live.Values.Sum() + bytes > Limit)
+            {
+                throw new InsufficientMemoryException();
+            }
             nint address = next;
             next += (nint)bytes;
             Live.Add(address, bytes);

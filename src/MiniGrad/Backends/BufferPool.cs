@@ -42,7 +42,7 @@ public sealed class BufferPool(IDeviceAllocator allocator, bool withTangents = f
         if (!free[sizeClass].TryPop(out DeviceBlock? block))
         {
             long total = withTangents ? 2 * capacity : capacity;
-            block = new DeviceBlock(allocator.Allocate(total), capacity, sizeClass, withTangents);
+            block = new DeviceBlock(Allocate(total), capacity, sizeClass, withTangents);
             BytesReserved += total;
             all.Add(block);
             Poison(block);
@@ -88,6 +88,25 @@ public sealed class BufferPool(IDeviceAllocator allocator, bool withTangents = f
         }
     }
 
+    /// <summary>Gives the blocks that are not rented back to the device.</summary>
+    public void Trim()
+    {
+        foreach (Stack<DeviceBlock> stack in free)
+        {
+            stack.Clear();
+        }
+        for (int i = all.Count - 1; i >= 0; i--)
+        {
+            if (!all[i].IsRented)
+            {
+                long total = withTangents ? 2 * all[i].Capacity : all[i].Capacity;
+                BytesReserved -= total;
+                allocator.Free(all[i].Address, total);
+                all.RemoveAt(i);
+            }
+        }
+    }
+
     /// <summary>Gives all memory back to the device, rented or not.</summary>
     public void Dispose()
     {
@@ -102,6 +121,20 @@ public sealed class BufferPool(IDeviceAllocator allocator, bool withTangents = f
             stack.Clear();
         }
         BytesReserved = 0;
+    }
+
+    // What is kept for other sizes may be just what is missing for this one.
+    private nint Allocate(long bytes)
+    {
+        try
+        {
+            return allocator.Allocate(bytes);
+        }
+        catch (OutOfMemoryException) when (BytesReserved > 0)
+        {
+            Trim();
+            return allocator.Allocate(bytes);
+        }
     }
 
     [Conditional("DEBUG")]
