@@ -113,6 +113,21 @@ public static class GradientClipping
 internal readonly struct SumOfSquaresKernel<T>(DeviceBuffer<T> x, DeviceBuffer<T> partial) : IKernel<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
+    public static string DeviceSource => """
+        struct Arguments { Buffer<real> x, partial; };
+
+        DEVICE void run(const Arguments& k, int first, int end, int chunk)
+        {
+            const Team team = Team::of_block();
+            real sum = 0;
+            for (int i = first + team.rank; i < end; i += team.size)
+                sum = MultiplyAdd(k.x[i], k.x[i], sum);
+            sum = team.sum(sum);
+            if (team.rank == 0)
+                k.partial[chunk] = sum;
+        }
+        """;
+
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {

@@ -101,6 +101,39 @@ internal readonly unsafe struct SoftmaxCrossEntropyForward<T>(
     : IKernel<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
+    public static string DeviceSource => RowExp.DeviceSource + """
+        struct Arguments { Buffer<real> x; Buffer<int> labels; Buffer<real> losses, gradient; int columns; real smoothing, per_row; };
+
+        DEVICE void run(const Arguments& k, int first, int end, int chunk)
+        {
+            const Team team(k.columns);
+            const real uniform = k.smoothing / k.columns, of_label = 1 - k.smoothing;
+            for (int row = first + team.index; row < end; row += team.count)
+            {
+                const real* x = &k.x[row * k.columns];
+                const int label = k.labels[row];
+                const real largest = largest_of(team, x, k.columns);
+                real exponentials = 0, above = 0;
+                for (int i = team.rank; i < k.columns; i += team.size)
+                {
+                    exponentials += Exp(x[i] - largest);
+                    above += x[i] - largest;
+                }
+                const real sum = team.sum(exponentials), scale = k.per_row / sum;
+                real loss = Log(sum) - of_label * (x[label] - largest);
+                if (k.smoothing > 0)
+                    loss -= uniform * team.sum(above);
+                if (team.rank == 0)
+                    k.losses[row] = loss;
+                for (int i = team.rank; i < k.columns && k.gradient.exists(); i += team.size)
+                {
+                    const real target = i == label ? uniform + of_label : uniform;
+                    k.gradient[row * k.columns + i] = scale * Exp(x[i] - largest) - target * k.per_row;
+                }
+            }
+        }
+        """;
+
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {
@@ -154,6 +187,16 @@ internal readonly unsafe struct SoftmaxCrossEntropyForward<T>(
 internal readonly struct SoftmaxCrossEntropyBackward<T>(DeviceBuffer<T> gradient, DeviceBuffer<T> dy, GradientSink<T> dx) : IKernel<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
+    public static string DeviceSource => """
+        struct Arguments { Buffer<real> gradient, dy; Sink dx; };
+
+        DEVICE void run(const Arguments& k, int first, int end, int chunk)
+        {
+            for (int i = first + thread_in_block(); i < end; i += threads_of_block())
+                k.dx.write(i, k.dy[0] * k.gradient[i]);
+        }
+        """;
+
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {

@@ -85,6 +85,23 @@ internal readonly struct DropoutKernel<T>(DropoutMask<T> mask, DeviceBuffer<T> x
     public static void Run(IBackend<T> backend, DropoutMask<T> mask, DeviceBuffer<T> x, GradientSink<T> y) =>
         backend.Run(new DropoutKernel<T>(mask, x, y), (x.Length + 3) / 4, BlocksPerChunk);
 
+    public static string DeviceSource => """
+        struct State { unsigned long long seed, stream, position; };
+        struct Mask { State state; unsigned threshold; real scale; };
+        struct Arguments { Mask mask; Buffer<real> x; Sink y; };
+
+        DEVICE void run(const Arguments& k, int first, int end, int chunk)
+        {
+            for (int block = first + thread_in_block(); block < end; block += threads_of_block())
+            {
+                const State& state = k.mask.state;
+                const Philox words(state.seed, state.stream, state.position / 4 + block);
+                for (int lane = 0, i = 4 * block; lane < 4 && i < k.x.length; lane++, i++)
+                    k.y.write(i, (words.of[lane] < k.mask.threshold ? real(0) : k.mask.scale) * k.x[i]);
+            }
+        }
+        """;
+
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {

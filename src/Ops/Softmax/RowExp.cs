@@ -47,3 +47,26 @@ internal static class RowExp<T, V>
         return V.Sum(sum);
     }
 }
+
+/// <summary>The same for kernels on devices.</summary>
+internal static class RowExp
+{
+    public const string DeviceSource = """
+        DEVICE real largest_of(const Team& team, const real* row, int columns)
+        {
+            real largest = -Infinity();
+            for (int i = team.rank; i < columns; i += team.size)
+                largest = Max(largest, row[i]);
+            return team.max(largest);
+        }
+
+        DEVICE real sum_of_exp(const Team& team, const real* row, int columns, real largest)
+        {
+            real sum = 0;
+            for (int i = team.rank; i < columns; i += team.size)
+                sum += Exp(row[i] - largest);
+            return team.sum(sum);
+        }
+
+        """;
+}

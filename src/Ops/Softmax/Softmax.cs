@@ -59,6 +59,22 @@ internal sealed class SoftmaxNode<T> : TapeNode<T>
 internal readonly struct SoftmaxForward<T>(DeviceBuffer<T> x, DeviceBuffer<T> y, int columns) : IKernel<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
+    public static string DeviceSource => RowExp.DeviceSource + """
+        struct Arguments { Buffer<real> x, y; int columns; };
+
+        DEVICE void run(const Arguments& k, int first, int end, int chunk)
+        {
+            const Team team(k.columns);
+            for (int row = first + team.index; row < end; row += team.count)
+            {
+                const real* x = &k.x[row * k.columns];
+                const real largest = largest_of(team, x, k.columns), scale = 1 / sum_of_exp(team, x, k.columns, largest);
+                for (int i = team.rank; i < k.columns; i += team.size)
+                    k.y[row * k.columns + i] = scale * Exp(x[i] - largest);
+            }
+        }
+        """;
+
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {
@@ -78,6 +94,25 @@ internal readonly struct SoftmaxForward<T>(DeviceBuffer<T> x, DeviceBuffer<T> y,
 internal readonly struct SoftmaxBackward<T>(DeviceBuffer<T> y, DeviceBuffer<T> dy, GradientSink<T> dx, int columns) : IKernel<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
+    public static string DeviceSource => """
+        struct Arguments { Buffer<real> y, dy; Sink dx; int columns; };
+
+        DEVICE void run(const Arguments& k, int first, int end, int chunk)
+        {
+            const Team team(k.columns);
+            for (int row = first + team.index; row < end; row += team.count)
+            {
+                const int start = row * k.columns;
+                real dot = 0;
+                for (int i = start + team.rank; i < start + k.columns; i += team.size)
+                    dot = MultiplyAdd(k.y[i], k.dy[i], dot);
+                const real average = team.sum(dot);
+                for (int i = start + team.rank; i < start + k.columns; i += team.size)
+                    k.dx.write(i, k.y[i] * (k.dy[i] - average));
+            }
+        }
+        """;
+
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {
