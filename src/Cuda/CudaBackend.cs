@@ -1,0 +1,147 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using MiniGrad.Backends;
+
+namespace MiniGrad.Cuda;
+
+/// <summary>Makes backends that run on an NVIDIA GPU.</summary>
+public static class CudaBackend
+{
+    /// <summary>A backend on a GPU.</summary>
+    /// <param name="options">Which device, and how it computes; by default the first one, in full precision.</param>
+    /// <exception cref="CudaUnavailableException">There is no driver or device, or a library is missing; the message says which.</exception>
+    /// <exception cref="CudaException">A call into CUDA failed.</exception>
+    /// <exception cref="NotSupportedException"><typeparamref name="T"/> is neither float nor double.</exception>
+    public static IBackend<T> Create<T>(CudaOptions? options = null)
+        where T : unmanaged, IFloatingPointIeee754<T> => CreateWithPool<T>(options ?? new CudaOptions(), allocator => new BufferPool(allocator));
+
+    /// <summary>The same, with memory from a pool of the caller's making.</summary>
+    internal static CudaBackend<T> CreateWithPool<T>(CudaOptions options, Func<IDeviceAllocator, BufferPool> makePool)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        if (typeof(T) != typeof(float) && typeof(T) != typeof(double))
+        {
+            throw new NotSupportedException($"CUDA kernels compute in float or double, not in {typeof(T)}.");
+        }
+        CudaDevice device = new(options);
+        try
+        {
+            return new CudaBackend<T>(device, options, makePool(new CudaAllocator(device, options.SegmentBytes)));
+        }
+        catch
+        {
+            device.Dispose();
+            throw;
+        }
+    }
+}
+
+/// <summary>The CUDA backend: every kernel family is a file of Kernels, completed by the formula of the op.</summary>
+internal sealed partial class CudaBackend<T> : IBackend<T>
+    where T : unmanaged, IFloatingPointIeee754<T>
+{
+    private const int Threads = 256;
+    private const int BlocksPerMultiprocessor = 16;
+
+    private readonly CudaDevice device;
+    private readonly StagingBuffers staging;
+    private readonly KernelCache<T> kernels;
+    private readonly CudaGemm<T> gemm;
+    private bool disposed;
+
+    /// <summary>Takes over the device and the pool.</summary>
+    public CudaBackend(CudaDevice device, CudaOptions options, BufferPool pool)
+    {
+        this.device = device;
+        Pool = pool;
+        kernels = new KernelCache<T>(device);
+        staging = new StagingBuffers(device);
+        gemm = new CudaGemm<T>(device, options.AllowTf32);
+        string precision = typeof(T) == typeof(double) ? "float64" : options.AllowTf32 ? "float32, products in TF32" : "float32";
+        Name = $"cuda, {device.Name} ({device.Major}.{device.Minor}), {precision}";
+    }
+
+    public string Name { get; }
+
+    public BufferPool Pool { get; }
+
+    public void Upload<TElement>(ReadOnlySpan<TElement> host, DeviceBuffer<TElement> buffer)
+        where TElement : unmanaged
+    {
+        RequireLength(host.Length, buffer.Length);
+        device.MakeCurrent();
+        staging.Upload(MemoryMarshal.AsBytes(host), buffer.Address);
+    }
+
+    public void Download<TElement>(DeviceBuffer<TElement> buffer, Span<TElement> host)
+        where TElement : unmanaged
+    {
+        RequireLength(host.Length, buffer.Length);
+        device.MakeCurrent();
+        staging.Download(buffer.Address, MemoryMarshal.AsBytes(host));
+    }
+
+    public void Gemm(in GemmCall<T> call)
+    {
+        device.MakeCurrent();
+        if (call.Bias.Length > 0)
+        {
+            CopyBias(call);
+        }
+        gemm.Multiply(call, accumulate: call.Accumulate || call.Bias.Length > 0);
+    }
+
+    public void Run<TKernel>(in TKernel kernel, int items, int grain)
+        where TKernel : unmanaged, IKernel<T>
+    {
+        device.MakeCurrent();
+        if (!kernels.TryGet(typeof(TKernel), "run_kernel", out Kernel function))
+        {
+            string source = TKernel.DeviceSource ?? throw new NotSupportedException(
+                $"{typeof(TKernel).Name} has no DeviceSource, so only a CPU backend can run it.");
+            string check = $"static_assert(sizeof(Arguments) == {Unsafe.SizeOf<TKernel>()}, \"Arguments differ from the fields of the kernel\");";
+            function = kernels.Load(typeof(TKernel), "run_kernel", "run", $"{source}\n{check}\n");
+        }
+        device.Launch(function, (items + grain - 1) / grain, Threads, new RunArguments<TKernel>(kernel, items, grain));
+    }
+
+    public void Dispose()
+    {
+        if (disposed)
+        {
+            return;
+        }
+        disposed = true;
+        gemm.Dispose();
+        kernels.Dispose();
+        staging.Dispose();
+        Pool.Dispose();
+        device.Dispose();
+    }
+
+    // C (+)= bias, so that the product can be added to it.
+    private void CopyBias(in GemmCall<T> call)
+    {
+        Strides repeated = default, rows = Strides.RowMajor(new Shape(call.M, call.N));
+        repeated[Shape.MaxRank - 1] = call.N == 1 ? 0 : 1;
+        int copies = call.StrideC == 0 ? 1 : call.Batch;
+        for (int i = 0; i < copies; i++)
+        {
+            DeviceBuffer<T> c = call.C.Slice(i * call.StrideC, call.M * call.N);
+            Copy(new CopyCall<T>(call.Bias, repeated, c, rows, new Shape(call.M, call.N), T.One, call.Accumulate));
+        }
+    }
+
+    private void RequireLength(int host, int buffer)
+    {
+        Pool.ThrowIfDisposed();
+        if (host != buffer)
+        {
+            throw new ArgumentException($"The host has {host} elements and the tensor {buffer}: they must be as many.");
+        }
+    }
+
+    /// <summary>Blocks for a kernel whose threads each take every n-th item.</summary>
+    private long Blocks(long items) => Math.Clamp((items + Threads - 1) / Threads, 1, BlocksPerMultiprocessor * (long)device.Multiprocessors);
+}
