@@ -8,6 +8,7 @@ internal static class Groups
         ["gemm"] = GemmCases.All,
         ["norm"] = NormCases.All,
         ["mlp"] = MlpCases.All,
+        ["lstm"] = LstmCases.All,
         ["overhead"] = OverheadCases.All,
         ["startup"] = StartupCase.All,
     };
