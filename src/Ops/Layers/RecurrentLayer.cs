@@ -41,6 +41,9 @@ public abstract class RecurrentLayer<T> : Layer<T>
     /// <summary>The variant of the cells.</summary>
     public RecurrentOptions Options => cells[0].Options;
 
+    /// <summary>How the cells run.</summary>
+    public RecurrentExecution Execution { get; set; }
+
     /// <summary>Where dropout and zoneout are drawn from.</summary>
     public Philox Noise { get; }
 
@@ -94,7 +97,7 @@ public abstract class RecurrentLayer<T> : Layer<T>
         {
             SequenceNoise<T> noise = SequenceNoise<T>.Draw(
                 x.Tape, Options, steps, cases, cells[i].Inputs, Hidden, padding, Noise, phase);
-            sequence = cells[i].Forward(sequence, ref states[i], noise, phase, trace);
+            sequence = cells[i].Forward(sequence, ref states[i], noise, Execution, phase, trace);
         }
         return projection is null ? sequence : projection.Forward(sequence, phase);
     }

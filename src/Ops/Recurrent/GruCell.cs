@@ -36,7 +36,7 @@ public sealed class GruCell<T> : RecurrentCell<T>
 
     private protected override RecurrentState<T> Step(in StepInput<T> input, RecurrentState<T> previous)
     {
-        Tensor<T> h = previous.Hidden!.Value, recurrent = RecurrentPart(input, h.Affine(input.Weight));
+        Tensor<T> h = previous.Hidden!.Value, recurrent = RecurrentPart(input);
         Tensor<T> x = AddsBiasToSum ? input.X + h.Tape.Watch(Bias!) : input.X;
         Tensor<T> z = (Gate(recurrent, 0) + Gate(x, 0)).Sigmoid(), r = (Gate(recurrent, 1) + Gate(x, 1)).Sigmoid();
         input.Gates?.AddRange([z, r]);
@@ -46,6 +46,38 @@ public sealed class GruCell<T> : RecurrentCell<T>
             ? (z * h) + ((T.One - z) * candidate)
             : ((T.One - z) * h) + (z * candidate));
     }
+
+    private protected override bool AddsToX => false;
+
+    /// <summary>The bias of the candidate's own part stays with it, since the reset gate multiplies it.</summary>
+    private protected override SequenceOperands<T> FusedOperands(SequenceOperands<T> operands)
+    {
+        Tape<T> tape = operands.X.Tape;
+        return operands with
+        {
+            Shift = candidateBias is null ? tape.Watch(NormH!.Bias!).Slice(0, 2 * Hidden, Hidden) : tape.Watch(candidateBias),
+        };
+    }
+
+    private protected override Tensor<T>? MovableBias(Tape<T> tape) => NormH?.Bias is not { } bias ? null : Tensor<T>.Concat(
+        [tape.Watch(bias).Slice(0, 0, 2 * Hidden), tape.Filled(new Shape(Hidden), T.Zero)], 0);
+
+    private protected override (Tensor<T> Outputs, Tensor<T>? Cell) RunFused(
+        in SequenceOperands<T> operands, in SequenceBuffers<T> buffers, bool isPlain, Phase phase) => isPlain
+        ? Run<NoMasks>(operands, buffers)
+        : Run<Masks>(operands, buffers);
+
+    private (Tensor<T> Outputs, Tensor<T>? Cell) Run<TMasks>(in SequenceOperands<T> operands, in SequenceBuffers<T> buffers)
+        where TMasks : struct, IMasking => (Options.Normalization, NormalizesRows) switch
+        {
+            (RecurrentNormalization.Layer, true) => Run<LayerNormalizer, TMasks>(operands, buffers),
+            (RecurrentNormalization.Rms, true) => Run<RmsNormalizer, TMasks>(operands, buffers),
+            _ => Run<NoNormalizer, TMasks>(operands, buffers),
+        };
+
+    private static (Tensor<T> Outputs, Tensor<T>? Cell) Run<TNorm, TMasks>(in SequenceOperands<T> operands, in SequenceBuffers<T> buffers)
+        where TNorm : struct, IRowNormalizer
+        where TMasks : struct, IMasking => SequenceNode<T, GruKernels<T, TNorm, TMasks>>.Apply(default, operands, buffers);
 
     private Tensor<T> Gate(Tensor<T> a, int gate) => a.Slice(-1, gate * Hidden, Hidden);
 }

@@ -46,7 +46,7 @@ public sealed class LstmCell<T> : RecurrentCell<T>
 
     private protected override RecurrentState<T> Step(in StepInput<T> input, RecurrentState<T> previous)
     {
-        Tensor<T> a = Gates(input, previous.Hidden!.Value.Affine(input.Weight));
+        Tensor<T> a = Gates(input);
         Tensor<T> f = Gate(a, 0).Sigmoid(), i = Gate(a, 1).Sigmoid(), o = Gate(a, 2).Sigmoid(), g = Gate(a, 3).Tanh();
         input.Gates?.AddRange([f, i, o]);
         Tensor<T> c = (f * previous.Cell!.Value) + (i * (input.Candidate is { } factors ? factors * g : g));
@@ -56,6 +56,39 @@ public sealed class LstmCell<T> : RecurrentCell<T>
 
     private protected override RecurrentState<T> Start(Tape<T> tape, RecurrentState<T> given, int cases) =>
         base.Start(tape, given, cases) with { Cell = given.Cell ?? Initial(tape, cell0, cases) };
+
+    private protected override Parameter<T>? Cell0 => cell0;
+
+    private protected override SequenceOperands<T> FusedOperands(SequenceOperands<T> operands)
+    {
+        Tape<T> tape = operands.X.Tape;
+        return normC is null
+            ? base.FusedOperands(operands)
+            : base.FusedOperands(operands) with { CellGain = normC.Gain(tape), CellBias = normC.BiasOrZero(tape) };
+    }
+
+    private protected override (Tensor<T> Outputs, Tensor<T>? Cell) RunFused(
+        in SequenceOperands<T> operands, in SequenceBuffers<T> buffers, bool isPlain, Phase phase) => isPlain
+        ? Run<NoMasks>(operands, buffers)
+        : Run<Masks>(operands, buffers);
+
+    private (Tensor<T> Outputs, Tensor<T>? Cell) Run<TMasks>(in SequenceOperands<T> operands, in SequenceBuffers<T> buffers)
+        where TMasks : struct, IMasking => (Options.Normalization, NormalizesRows, normC is not null) switch
+        {
+            (RecurrentNormalization.Layer, true, true) => Run<LayerNormalizer, LayerNormalizer, TMasks>(operands, buffers),
+            (RecurrentNormalization.Layer, true, false) => Run<LayerNormalizer, NoNormalizer, TMasks>(operands, buffers),
+            (RecurrentNormalization.Layer, false, true) => Run<NoNormalizer, LayerNormalizer, TMasks>(operands, buffers),
+            (RecurrentNormalization.Rms, true, true) => Run<RmsNormalizer, RmsNormalizer, TMasks>(operands, buffers),
+            (RecurrentNormalization.Rms, true, false) => Run<RmsNormalizer, NoNormalizer, TMasks>(operands, buffers),
+            (RecurrentNormalization.Rms, false, true) => Run<NoNormalizer, RmsNormalizer, TMasks>(operands, buffers),
+            _ => Run<NoNormalizer, NoNormalizer, TMasks>(operands, buffers),
+        };
+
+    private (Tensor<T> Outputs, Tensor<T>? Cell) Run<TGates, TCell, TMasks>(in SequenceOperands<T> operands, in SequenceBuffers<T> buffers)
+        where TGates : struct, IRowNormalizer
+        where TCell : struct, IRowNormalizer
+        where TMasks : struct, IMasking =>
+        SequenceNode<T, LstmKernels<T, TGates, TCell, TMasks>>.Apply(new(IsSummed), operands, buffers);
 
     private Tensor<T> Gate(Tensor<T> a, int gate) => a.Slice(-1, gate * Hidden, Hidden);
 }

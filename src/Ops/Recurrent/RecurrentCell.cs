@@ -13,7 +13,7 @@ namespace MiniGrad.Ops;
 /// are <c>weightX</c> (inputs, gates H), <c>weightH</c> (H, gates H), perhaps <c>bias</c> (gates H); <c>normX</c>, <c>normH</c> and, in an
 /// LSTM, <c>normC</c> with gains, biases and statistics; under weight norm <c>lengthX</c> and <c>lengthH</c>; and learned initial states.
 /// </remarks>
-public abstract class RecurrentCell<T> : Module<T>
+public abstract partial class RecurrentCell<T> : Module<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     private readonly Parameter<T> weightX, weightH;
@@ -23,7 +23,7 @@ public abstract class RecurrentCell<T> : Module<T>
         IBackend<T> backend, int inputs, int hidden, GateGroups groups, GateSplit split, bool addsBiasToSum, Philox random, RecurrentOptions options)
     {
         options.Validate();
-        (Inputs, Hidden, Options) = (inputs, hidden, options);
+        (Inputs, Hidden, Options, Groups) = (inputs, hidden, options, groups);
         weightX = Add(new Parameter<T>(backend, "weightX", new Shape(inputs, groups.Features)));
         weightH = Add(new Parameter<T>(backend, "weightH", new Shape(hidden, groups.Features)));
         GateWeights.Fill(weightX, hidden, block => block.FillXavierNormal(random));
@@ -62,6 +62,9 @@ public abstract class RecurrentCell<T> : Module<T>
     /// <summary>Whether the state has a cell state beside the hidden state.</summary>
     public virtual bool HasCell => false;
 
+    /// <summary>The gates of a product, and which share statistics.</summary>
+    private protected GateGroups Groups { get; }
+
     /// <summary>b; null if all biases are in the normalizations.</summary>
     private protected Parameter<T>? Bias { get; }
 
@@ -84,11 +87,19 @@ public abstract class RecurrentCell<T> : Module<T>
     /// <param name="x">(T, N, inputs).</param>
     /// <param name="state">The initial state, and then the final one: that after the last step of each case.</param>
     /// <param name="noise">Masks of this pass.</param>
+    /// <param name="execution">How to run it; what has no fused kernels runs step by step always.</param>
     /// <param name="phase">Training or evaluation.</param>
     /// <param name="trace">Gets what every step did; null if nobody looks.</param>
     /// <returns>(T, N, H), the hidden states after every step.</returns>
     internal Tensor<T> Forward(
-        Tensor<T> x, ref RecurrentState<T> state, in SequenceNoise<T> noise, Phase phase, ICollection<RecurrentStep<T>>? trace = null)
+        Tensor<T> x, ref RecurrentState<T> state, in SequenceNoise<T> noise, RecurrentExecution execution, Phase phase,
+        ICollection<RecurrentStep<T>>? trace = null) =>
+        execution == RecurrentExecution.Fused && CanFuse && trace is null
+            ? ForwardFused(x, ref state, noise, phase)
+            : ForwardStepByStep(x, ref state, noise, phase, trace);
+
+    private Tensor<T> ForwardStepByStep(
+        Tensor<T> x, ref RecurrentState<T> state, in SequenceNoise<T> noise, Phase phase, ICollection<RecurrentStep<T>>? trace)
     {
         int steps = x.Shape[0], cases = x.Shape[1];
         Tensor<T> a = InputProduct(noise.Input is { } factors ? x * factors : x, noise.Padding, phase);
@@ -97,11 +108,11 @@ public abstract class RecurrentCell<T> : Module<T>
         Tensor<T>[] outputs = new Tensor<T>[steps];
         for (int t = 0; t < steps; t++)
         {
+            Tensor<T> hidden = now.Hidden!.Value, product = (noise.HiddenInput is { } kept ? hidden * kept : hidden).Affine(weight);
             List<Tensor<T>>? gates = trace is null ? null : [];
-            StepInput<T> input = new(t, At(a, t), weight, At(noise.Candidate, t), At(noise.Padding, t), phase, gates);
-            RecurrentState<T> entering = noise.HiddenInput is { } kept ? now with { Hidden = now.Hidden * kept } : now;
-            RecurrentState<T> next = Step(input, entering);
-            Tensor<T> h = Blend(next.Hidden!.Value, now.Hidden!.Value, At(noise.HiddenShare, t), input.Padding);
+            StepInput<T> input = new(t, At(a, t), product, At(noise.Candidate, t), At(noise.Padding, t), phase, gates);
+            RecurrentState<T> next = Step(input, now);
+            Tensor<T> h = Blend(next.Hidden!.Value, hidden, At(noise.HiddenShare, t), input.Padding);
             Tensor<T>? c = next.Cell is { } cell ? Blend(cell, now.Cell!.Value, At(noise.CellShare, t), input.Padding) : null;
             now = new(h, c);
             outputs[t] = h;
@@ -112,8 +123,8 @@ public abstract class RecurrentCell<T> : Module<T>
     }
 
     /// <summary>The equations of one step.</summary>
-    /// <param name="input">What does not depend on the state.</param>
-    /// <param name="previous">The state that enters the step.</param>
+    /// <param name="input">The products and masks of the step.</param>
+    /// <param name="previous">The state before the step.</param>
     /// <returns>The state before zoneout and padding.</returns>
     private protected abstract RecurrentState<T> Step(in StepInput<T> input, RecurrentState<T> previous);
 
@@ -129,33 +140,32 @@ public abstract class RecurrentCell<T> : Module<T>
     }
 
     /// <summary>Normalizes the product with the hidden state and adds that with the input, or the other way round; and adds b.</summary>
-    /// <param name="input">The step, with the input's part.</param>
-    /// <param name="product">W_h h, (N, gates H).</param>
-    private protected Tensor<T> Gates(in StepInput<T> input, Tensor<T> product)
+    private protected Tensor<T> Gates(in StepInput<T> input)
     {
-        Tape<T> tape = product.Tape;
+        Tape<T> tape = input.X.Tape;
         Tensor<T> a = IsSummed && NormH is not null
-            ? NormH.Forward(product + input.X, NormH.BiasOrZero(tape), input.Step, input.Padding, input.Phase)
-            : RecurrentPart(input, product) + input.X;
+            ? NormH.Forward(input.Product + input.X, NormH.BiasOrZero(tape), input.Step, input.Padding, input.Phase)
+            : RecurrentPart(input) + input.X;
         return AddsBiasToSum ? a + tape.Watch(Bias!) : a;
     }
 
     /// <summary>The product with the hidden state, normalized if it is by itself.</summary>
-    private protected Tensor<T> RecurrentPart(in StepInput<T> input, Tensor<T> product) =>
-        NormH is null ? product : NormH.Forward(product, NormH.BiasOrZero(product.Tape), input.Step, input.Padding, input.Phase);
+    private protected Tensor<T> RecurrentPart(in StepInput<T> input) => NormH is null
+        ? input.Product
+        : NormH.Forward(input.Product, NormH.BiasOrZero(input.X.Tape), input.Step, input.Padding, input.Phase);
 
     /// <summary>W_x x of all steps, and its normalization if it is by itself: (T, N, gates H).</summary>
     private Tensor<T> InputProduct(Tensor<T> x, Tensor<T>? padding, Phase phase)
     {
         Tape<T> tape = x.Tape;
-        Tensor<T> weight = tape.Watch(weightX), w = lengthX is null ? weight : weight.WeightNorm(tape.Watch(lengthX));
-        Tensor<T> a = AddsBiasToProduct ? x.Affine(w, tape.Watch(Bias!)) : x.Affine(w);
-        if (NormX is null)
-        {
-            return a;
-        }
-        Tensor<T> shift = NormX.BiasOrZero(tape);
-        if (NormX.Statistics is null || NormX.IsShared)
+        Tensor<T> weight = InputWeight(tape), a = AddsBiasToProduct ? x.Affine(weight, tape.Watch(Bias!)) : x.Affine(weight);
+        return NormX is null ? a : NormalizeInput(a, NormX.BiasOrZero(tape), padding, phase);
+    }
+
+    /// <summary>The normalization of the product with the input, (T, N, gates H): by rows, by steps, or all steps together.</summary>
+    private Tensor<T> NormalizeInput(Tensor<T> a, Tensor<T> shift, Tensor<T>? padding, Phase phase)
+    {
+        if (NormX!.Statistics is null || NormX.IsShared)
         {
             Tensor<T> rows = a.Reshape(-1, a.Shape[2]);
             return NormX.Forward(rows, shift, 0, padding?.Reshape(-1, 1), phase).Reshape(a.Shape);
@@ -166,6 +176,12 @@ public abstract class RecurrentCell<T> : Module<T>
             steps[t] = NormX.Forward(At(a, t), shift, t, At(padding, t), phase);
         }
         return Tensor<T>.Stack(steps, 0);
+    }
+
+    private Tensor<T> InputWeight(Tape<T> tape)
+    {
+        Tensor<T> weight = tape.Watch(weightX);
+        return lengthX is null ? weight : weight.WeightNorm(tape.Watch(lengthX));
     }
 
     private Tensor<T> RecurrentWeight(Tape<T> tape)
@@ -193,11 +209,11 @@ public abstract class RecurrentCell<T> : Module<T>
 /// <summary>What a step of a cell gets beside the state.</summary>
 /// <param name="Step">Which step.</param>
 /// <param name="X">The input's part of the gates, (N, gates H).</param>
-/// <param name="Weight">W_h, (H, gates H).</param>
+/// <param name="Product">W_h h, (N, gates H).</param>
 /// <param name="Candidate">(N, H), factors of the candidate; null for none.</param>
 /// <param name="Padding">(N, 1), 0 where the step is padding; null if nowhere.</param>
 /// <param name="Phase">Training or evaluation.</param>
 /// <param name="Gates">Gets the logistic gates, for a trace; null for none.</param>
 internal readonly record struct StepInput<T>(
-    int Step, Tensor<T> X, Tensor<T> Weight, Tensor<T>? Candidate, Tensor<T>? Padding, Phase Phase, List<Tensor<T>>? Gates)
+    int Step, Tensor<T> X, Tensor<T> Product, Tensor<T>? Candidate, Tensor<T>? Padding, Phase Phase, List<Tensor<T>>? Gates)
     where T : unmanaged, IFloatingPointIeee754<T>;

@@ -23,7 +23,24 @@ public sealed class RnnCell<T> : RecurrentCell<T>
 
     private protected override RecurrentState<T> Step(in StepInput<T> input, RecurrentState<T> previous)
     {
-        Tensor<T> h = Gates(input, previous.Hidden!.Value.Affine(input.Weight)).Tanh();
+        Tensor<T> h = Gates(input).Tanh();
         return new(input.Candidate is { } factors ? factors * h : h);
     }
+
+    private protected override (Tensor<T> Outputs, Tensor<T>? Cell) RunFused(
+        in SequenceOperands<T> operands, in SequenceBuffers<T> buffers, bool isPlain, Phase phase) => isPlain
+        ? Run<NoMasks>(operands, buffers)
+        : Run<Masks>(operands, buffers);
+
+    private (Tensor<T> Outputs, Tensor<T>? Cell) Run<TMasks>(in SequenceOperands<T> operands, in SequenceBuffers<T> buffers)
+        where TMasks : struct, IMasking => (Options.Normalization, NormalizesRows) switch
+        {
+            (RecurrentNormalization.Layer, true) => Run<LayerNormalizer, TMasks>(operands, buffers),
+            (RecurrentNormalization.Rms, true) => Run<RmsNormalizer, TMasks>(operands, buffers),
+            _ => Run<NoNormalizer, TMasks>(operands, buffers),
+        };
+
+    private (Tensor<T> Outputs, Tensor<T>? Cell) Run<TNorm, TMasks>(in SequenceOperands<T> operands, in SequenceBuffers<T> buffers)
+        where TNorm : struct, IRowNormalizer
+        where TMasks : struct, IMasking => SequenceNode<T, RnnKernels<T, TNorm, TMasks>>.Apply(new(IsSummed), operands, buffers);
 }

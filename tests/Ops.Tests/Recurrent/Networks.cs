@@ -18,6 +18,13 @@ internal static class Networks
             _ => throw new ArgumentOutOfRangeException(nameof(cell), cell, null),
         };
 
+    /// <summary>Every cell under every preset that makes one; a GRU has no sum of its products, which tf1 normalizes.</summary>
+    public static IEnumerable<(string Cell, string Preset)> CellsAndPresets =>
+        from cell in (string[])["lstm", "gru", "rnn"]
+        from preset in RecurrentPresets.Names
+        where (cell, preset) != ("gru", "tf1")
+        select (cell, preset);
+
     /// <summary>Moves every parameter off its first value, so that no gain is 1 and no bias 0; the same numbers for the same paths.</summary>
     public static void Spread<T>(RecurrentLayer<T> layer)
         where T : unmanaged, IFloatingPointIeee754<T>

@@ -9,19 +9,15 @@ public class RecurrentGradientTests
 {
     private const int Steps = 5, Cases = 4, Inputs = 3, Hidden = 4;
 
-    public static TheoryData<string, string> Cells
+    public static TheoryData<string, string, RecurrentExecution> Cells
     {
         get
         {
-            TheoryData<string, string> cells = [];
-            foreach (string preset in RecurrentPresets.Names)
+            TheoryData<string, string, RecurrentExecution> cells = [];
+            foreach ((string cell, string preset) in Networks.CellsAndPresets)
             {
-                cells.Add("lstm", preset);
-                cells.Add("rnn", preset);
-                if (preset != "tf1")
-                {
-                    cells.Add("gru", preset);
-                }
+                cells.Add(cell, preset, RecurrentExecution.Fused);
+                cells.Add(cell, preset, RecurrentExecution.StepByStep);
             }
             return cells;
         }
@@ -29,17 +25,17 @@ public class RecurrentGradientTests
 
     [Theory]
     [MemberData(nameof(Cells))]
-    public void Gradients_through_time_agree_with_finite_differences(string cell, string preset) =>
-        Check(cell, RecurrentPresets.Named(preset));
+    public void Gradients_through_time_agree_with_finite_differences(string cell, string preset, RecurrentExecution execution) =>
+        Check(cell, RecurrentPresets.Named(preset), execution);
 
     [Theory]
     [MemberData(nameof(Cells))]
-    public void Gradients_with_padding_agree_with_finite_differences(string cell, string preset) =>
-        Check(cell, RecurrentPresets.Named(preset), lengths: [5, 2, 4, 3]);
+    public void Gradients_with_padding_agree_with_finite_differences(string cell, string preset, RecurrentExecution execution) =>
+        Check(cell, RecurrentPresets.Named(preset), execution, lengths: [5, 2, 4, 3]);
 
     [Theory]
     [MemberData(nameof(Cells))]
-    public void Gradients_with_everything_random_and_a_learned_start_agree_with_finite_differences(string cell, string preset) =>
+    public void Gradients_with_everything_random_and_a_learned_start_agree_with_finite_differences(string cell, string preset, RecurrentExecution execution) =>
         Check(
             cell,
             RecurrentPresets.Named(preset) with
@@ -50,15 +46,15 @@ public class RecurrentGradientTests
                 VariationalDropout = 0.2,
                 LearnsInitialState = true,
             },
-            lengths: [5, 3, 4, 5], passesState: false);
+            execution, lengths: [5, 3, 4, 5], passesState: false);
 
-    internal static void Check(
-        string cell, RecurrentOptions options, int[]? lengths = null, bool passesState = true, Action<RecurrentLayer<double>>? prepare = null)
+    private static void Check(
+        string cell, RecurrentOptions options, RecurrentExecution execution, int[]? lengths = null, bool passesState = true)
     {
         using IBackend<double> backend = CpuBackend.Create<double>(1);
         using RecurrentLayer<double> layer = Networks.Make(cell, backend, Inputs, Hidden, options);
         Networks.Spread(layer);
-        prepare?.Invoke(layer);
+        layer.Execution = execution;
         PhiloxState noise = layer.Noise.State;
         HostTensor<double>[] inputs =
         [

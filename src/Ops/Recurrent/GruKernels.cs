@@ -1,0 +1,170 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using MiniGrad.Backends;
+
+namespace MiniGrad.Ops;
+
+/// <summary>A step of the gated recurrent unit (<see cref="GruCell{T}"/>) behind its product, case by case.</summary>
+internal readonly struct GruForward<T, TNorm, TMasks>(SequenceBuffers<T> s, int step) : IKernel<T>
+    where T : unmanaged, IFloatingPointIeee754<T>
+    where TNorm : struct, IRowNormalizer
+    where TMasks : struct, IMasking
+{
+    public void Run<V>(int first, int end, int chunk)
+        where V : struct, ISimd<V, T>
+    {
+        for (int n = first; n < end; n++)
+        {
+            int row = (step * s.Cases) + n;
+            GateKernels<T, V, TNorm>.Measure(s, row);
+            GruGates<T, V, TNorm>.Sigmoid(s, row, 0);
+            GruGates<T, V, TNorm>.Sigmoid(s, row, 1);
+            GruGates<T, V, TNorm>.Candidate(s, row);
+            MakeHidden<V>(n, row);
+        }
+    }
+
+    /// <summary>h' = keep h + (1 - keep) candidate.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void MakeHidden<V>(int n, int row)
+        where V : struct, ISimd<V, T>
+    {
+        int h = s.Hidden, next = row + s.Cases;
+        DeviceBuffer<T> gates = SequenceBuffers<T>.Row(s.Activations, row, 3 * h);
+        DeviceBuffer<T> previous = SequenceBuffers<T>.Row(s.States, row, h), state = SequenceBuffers<T>.Row(s.States, next, h);
+        V zero = V.Splat(T.Zero), one = V.Splat(T.One);
+        for (int j = 0; j < h; j += V.Width)
+        {
+            int count = h - j;
+            V z = V.Load(gates, j, count, zero), q = V.Load(gates, (2 * h) + j, count, zero);
+            if (TMasks.IsPresent)
+            {
+                q *= MaskReader<T, V>.Factors(s.CandidateFactors, (row * h) + j, count);
+            }
+            V keep = s.Replaces ? one - z : z, renew = s.Replaces ? z : one - z;
+            V.Store(V.MultiplyAdd(keep, V.Load(previous, j, count, zero), renew * q), state, j, count);
+        }
+        if (TMasks.IsPresent)
+        {
+            StateBlend<T, V>.Apply(s, s.HiddenShare, row, state, s.States);
+            StateBlend<T, V>.Enter(s, n, next);
+        }
+    }
+}
+
+/// <summary>
+/// The gates of a GRU's row. The product always stands apart from the input's part, since the reset gate multiplies the candidate's product
+/// alone: own = gain xHat + d, q = tanh(x + r own).
+/// </summary>
+internal static class GruGates<T, V, TNorm>
+    where T : unmanaged, IFloatingPointIeee754<T>
+    where V : struct, ISimd<V, T>
+    where TNorm : struct, IRowNormalizer
+{
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void Sigmoid(in SequenceBuffers<T> s, int row, int gate)
+    {
+        GateRow<T> g = new(s, row, gate, TNorm.IsPresent);
+        DeviceBuffer<T> x = s.X.Slice((row * s.Features) + (gate * s.Hidden), s.Hidden);
+        (V mu, V r) = GateKernels<T, V, TNorm>.Statistics(s, g);
+        for (int j = 0; j < x.Length; j += V.Width)
+        {
+            int count = x.Length - j;
+            V.Store(SigmoidOp<T>.Value(Normalized(g, j, count, mu, r) + V.Load(x, j, count, r)), g.Y, j, count);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void Candidate(in SequenceBuffers<T> s, int row)
+    {
+        int h = s.Hidden;
+        GateRow<T> g = new(s, row, 2, TNorm.IsPresent);
+        DeviceBuffer<T> x = s.X.Slice((row * 3 * h) + (2 * h), h), reset = s.Activations.Slice((row * 3 * h) + h, h);
+        (V mu, V r) = GateKernels<T, V, TNorm>.Statistics(s, g);
+        V zero = V.Splat(T.Zero);
+        for (int j = 0; j < h; j += V.Width)
+        {
+            int count = h - j;
+            V own = Normalized(g, j, count, mu, r) + V.Load(s.Shift, j, count, zero);
+            V.Store(V.Tanh(V.MultiplyAdd(V.Load(reset, j, count, zero), own, V.Load(x, j, count, zero))), g.Y, j, count);
+        }
+    }
+
+    /// <summary>gain xHat, or the product itself.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Normalized(in GateRow<T> g, int j, int count, V mu, V r)
+    {
+        V xHat = RowNormalizer<T, V, TNorm>.XHat(g.Product, j, count, mu, r);
+        return TNorm.IsPresent ? V.Load(g.Gain, j, count, r) * xHat : xHat;
+    }
+}
+
+/// <summary>
+/// Backward of <see cref="GruForward{T, TNorm, TMasks}"/>, written for z that keeps the state; if it replaces it, dz changes its sign and z
+/// and 1 - z their places:
+/// <code>
+/// dz~ = dh (h_prev - q) z (1 - z)     dq~ = dh (1 - z) (1 - q^2)     dr~ = dq~ own r (1 - r)     down = dq~ r     dh_prev = dh z
+/// </code>
+/// [dz~; dr~; dq~] are the gradients of the input's part and [dz~; dr~; down] those of the normalized product.
+/// </summary>
+internal readonly struct GruBackward<T, TNorm, TMasks>(SequenceBuffers<T> s, SequenceGradients<T> d, int step) : IKernel<T>
+    where T : unmanaged, IFloatingPointIeee754<T>
+    where TNorm : struct, IRowNormalizer
+    where TMasks : struct, IMasking
+{
+    public void Run<V>(int first, int end, int chunk)
+        where V : struct, ISimd<V, T>
+    {
+        int h = s.Hidden;
+        for (int n = first; n < end; n++)
+        {
+            int row = (step * s.Cases) + n;
+            DeviceBuffer<T> dproduct = SequenceBuffers<T>.Row(d.Product, row, 3 * h);
+            Gates<V>(n, row, dproduct);
+            RowSum<T, V>.Add(dproduct.Slice(2 * h, h), d.Shift.Slice(chunk * h, h));
+            GateKernels<T, V, TNorm>.Backward(s, d with { X = d.Product }, row, chunk);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Gates<V>(int n, int row, DeviceBuffer<T> dproduct)
+        where V : struct, ISimd<V, T>
+    {
+        int h = s.Hidden;
+        GateRow<T> candidate = new(s, row, 2, TNorm.IsPresent);
+        (V mu, V rstd) = GateKernels<T, V, TNorm>.Statistics(s, candidate);
+        DeviceBuffer<T> gates = SequenceBuffers<T>.Row(s.Activations, row, 3 * h), dx = SequenceBuffers<T>.Row(d.X, row, 3 * h);
+        V zero = V.Splat(T.Zero), one = V.Splat(T.One);
+        for (int j = 0; j < h; j += V.Width)
+        {
+            int count = h - j;
+            V z = V.Load(gates, j, count, zero), r = V.Load(gates, h + j, count, zero), q = V.Load(gates, (2 * h) + j, count, zero);
+            V factor = TMasks.IsPresent ? MaskReader<T, V>.Factors(s.CandidateFactors, (row * h) + j, count) : one;
+            V dh = TakeGradient<V>(n, row, j, count), keep = s.Replaces ? one - z : z, renew = s.Replaces ? z : one - z;
+            V difference = V.Load(s.States, (row * h) + j, count, zero) - (q * factor);
+            V dz = dh * (s.Replaces ? -difference : difference) * z * (one - z), dq = dh * renew * factor * (one - (q * q));
+            V own = GruGates<T, V, TNorm>.Normalized(candidate, j, count, mu, rstd) + V.Load(s.Shift, j, count, zero);
+            V dr = dq * own * r * (one - r), direct = dh * keep;
+            V.Store(dz, dx, j, count);
+            V.Store(dr, dx, h + j, count);
+            V.Store(dq, dx, (2 * h) + j, count);
+            V.Store(dz, dproduct, j, count);
+            V.Store(dr, dproduct, h + j, count);
+            V.Store(dq * r, dproduct, (2 * h) + j, count);
+            V.Store(TMasks.IsPresent ? V.Load(d.Direct, (n * h) + j, count, zero) + direct : direct, d.Direct, (n * h) + j, count);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private V TakeGradient<V>(int n, int row, int j, int count)
+        where V : struct, ISimd<V, T>
+    {
+        if (TMasks.IsPresent)
+        {
+            return HiddenGradient<T, V>.Take(s, d, n, row, j, count);
+        }
+        V zero = V.Splat(T.Zero);
+        int at = (n * s.Hidden) + j;
+        return V.Load(d.Outputs, (row * s.Hidden) + j, count, zero) + V.Load(d.Direct, at, count, zero) + V.Load(d.FromProduct, at, count, zero);
+    }
+}

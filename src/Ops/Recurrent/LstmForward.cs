@@ -1,0 +1,102 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using MiniGrad.Backends;
+
+namespace MiniGrad.Ops;
+
+/// <summary>
+/// A step of the LSTM (<see cref="LstmCell{T}"/>) behind its product, case by case: the product's statistics, the gates, the cell state, its
+/// statistics, the hidden state. A case's gates stay in the first-level cache from one loop to the next.
+/// </summary>
+internal readonly struct LstmForward<T, TGates, TCell, TMasks>(SequenceBuffers<T> s, int step) : IKernel<T>
+    where T : unmanaged, IFloatingPointIeee754<T>
+    where TGates : struct, IRowNormalizer
+    where TCell : struct, IRowNormalizer
+    where TMasks : struct, IMasking
+{
+    public void Run<V>(int first, int end, int chunk)
+        where V : struct, ISimd<V, T>
+    {
+        for (int n = first; n < end; n++)
+        {
+            int row = (step * s.Cases) + n;
+            GateKernels<T, V, TGates>.Measure(s, row);
+            for (int gate = 0; gate < 3; gate++)
+            {
+                GateKernels<T, V, TGates>.Sigmoid(s, row, gate);
+            }
+            GateKernels<T, V, TGates>.Tanh(s, row, 3);
+            MakeCell<V>(row);
+            if (TCell.IsPresent)
+            {
+                DeviceBuffer<T> cell = SequenceBuffers<T>.Row(s.NewCells, row, s.Hidden);
+                RowNormalizer<T, V, TCell>.Measure(cell, s.Epsilon, s.CellMean, s.CellRstd, row);
+            }
+            MakeHidden<V>(n, row);
+        }
+    }
+
+    /// <summary>f c + i g; carried as it is if nothing is left to be done to it.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void MakeCell<V>(int row)
+        where V : struct, ISimd<V, T>
+    {
+        int h = s.Hidden;
+        DeviceBuffer<T> gates = SequenceBuffers<T>.Row(s.Activations, row, 4 * h), previous = SequenceBuffers<T>.Row(s.Cells, row, h);
+        DeviceBuffer<T> cell = SequenceBuffers<T>.Row(s.NewCells, row, h);
+        DeviceBuffer<T> factors = TMasks.IsPresent && s.CandidateFactors.Length > 0 ? SequenceBuffers<T>.Row(s.CandidateFactors, row, h) : default;
+        V zero = V.Splat(T.Zero);
+        for (int j = 0; j < h; j += V.Width)
+        {
+            int count = h - j;
+            V f = V.Load(gates, j, count, zero), i = V.Load(gates, h + j, count, zero), g = V.Load(gates, (3 * h) + j, count, zero);
+            if (TMasks.IsPresent)
+            {
+                g *= MaskReader<T, V>.Factors(factors, j, count);
+            }
+            V.Store(V.MultiplyAdd(f, V.Load(previous, j, count, zero), i * g), cell, j, count);
+        }
+    }
+
+    /// <summary>o tanh(norm(c)), and the states that are handed on.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void MakeHidden<V>(int n, int row)
+        where V : struct, ISimd<V, T>
+    {
+        int h = s.Hidden, next = row + s.Cases;
+        DeviceBuffer<T> output = s.Activations.Slice((row * 4 * h) + (2 * h), h), cell = SequenceBuffers<T>.Row(s.NewCells, row, h);
+        DeviceBuffer<T> squashed = SequenceBuffers<T>.Row(s.CellTanh, row, h), state = SequenceBuffers<T>.Row(s.States, next, h);
+        DeviceBuffer<T> gain = s.CellGain, bias = s.CellBias;
+        V zero = V.Splat(T.Zero), mu = TCell.HasMean ? V.LoadSplat(s.CellMean, row) : zero, r = TCell.IsPresent ? V.LoadSplat(s.CellRstd, row) : zero;
+        for (int j = 0; j < h; j += V.Width)
+        {
+            int count = h - j;
+            V c = RowNormalizer<T, V, TCell>.XHat(cell, j, count, mu, r);
+            if (TCell.IsPresent)
+            {
+                c = V.MultiplyAdd(V.Load(gain, j, count, zero), c, V.Load(bias, j, count, zero));
+            }
+            V tanh = V.Tanh(c);
+            V.Store(tanh, squashed, j, count);
+            V.Store(tanh * V.Load(output, j, count, zero), state, j, count);
+            if (s.CarriesNormalized)
+            {
+                V.Store(c, s.Cells, (next * h) + j, count);
+            }
+        }
+        if (TMasks.IsPresent)
+        {
+            HandOn<V>(n, row, next);
+        }
+    }
+
+    /// <summary>Blends new states with previous ones where steps are padding or zoned out, and masks what enters the next product.</summary>
+    private void HandOn<V>(int n, int row, int next)
+        where V : struct, ISimd<V, T>
+    {
+        StateBlend<T, V>.Apply(s, s.HiddenShare, row, SequenceBuffers<T>.Row(s.States, next, s.Hidden), s.States);
+        DeviceBuffer<T> made = SequenceBuffers<T>.Row(s.CarriesNormalized ? s.Cells : s.NewCells, s.CarriesNormalized ? next : row, s.Hidden);
+        StateBlend<T, V>.Apply(s, s.CellShare, row, made, s.Cells);
+        StateBlend<T, V>.Enter(s, n, next);
+    }
+}

@@ -1,0 +1,126 @@
+using MiniGrad.Backends;
+using MiniGrad.Training;
+
+namespace MiniGrad.Ops;
+
+public abstract partial class RecurrentCell<T>
+{
+    /// <summary>Whether the products are normalized row by row.</summary>
+    private protected bool NormalizesRows => NormH is { Statistics: null };
+
+    /// <summary>Whether fused kernels cover the cell's variant.</summary>
+    private protected virtual bool CanFuse => Options.Normalization != RecurrentNormalization.Batch;
+
+    /// <summary>Whether fused kernels add the product to the input's part, instead of keeping them apart.</summary>
+    private protected virtual bool AddsToX => IsSummed || NormH is null;
+
+    /// <summary>Runs the cell over a sequence as one op.</summary>
+    /// <inheritdoc cref="Forward"/>
+    private Tensor<T> ForwardFused(Tensor<T> x, ref RecurrentState<T> state, in SequenceNoise<T> noise, Phase phase)
+    {
+        Tape<T> tape = x.Tape;
+        int cases = x.Shape[1];
+        bool startsAtZero = state.Hidden is null && hidden0 is null;
+        RecurrentState<T> start = new(
+            state.Hidden ?? (hidden0 is null ? null : Initial(tape, hidden0, cases)),
+            HasCell ? state.Cell ?? (Cell0 is null ? null : Initial(tape, Cell0, cases)) : null);
+        Tensor<T> a = FusedInputProduct(noise.Input is { } factors ? x * factors : x, noise.Padding, phase);
+        SequenceOperands<T> operands = FusedOperands(new(
+            a, RecurrentWeight(tape), start.Hidden, start.Cell, NormH?.Gain(tape), null, null, null));
+        SequenceBuffers<T> buffers = Allocate(tape, operands, noise) with { StartsAtZero = startsAtZero };
+        (Tensor<T> outputs, Tensor<T>? cell) = RunFused(operands, buffers, noise.IsEmpty, phase);
+        state = new(outputs.Slice(0, x.Shape[0] - 1, 1).Reshape(cases, Hidden), cell);
+        return outputs;
+    }
+
+    /// <summary>An LSTM's learned initial cell state.</summary>
+    private protected virtual Parameter<T>? Cell0 => null;
+
+    /// <summary>Adds the operands that only this cell has.</summary>
+    private protected virtual SequenceOperands<T> FusedOperands(SequenceOperands<T> operands) =>
+        IsSummed && NormH is not null ? operands with { Shift = Shift(operands.X.Tape, NormH.Bias, AddsBiasToSum ? Bias : null) } : operands;
+
+    /// <summary>Chooses the kernels and runs them.</summary>
+    private protected abstract (Tensor<T> Outputs, Tensor<T>? Cell) RunFused(
+        in SequenceOperands<T> operands, in SequenceBuffers<T> buffers, bool isPlain, Phase phase);
+
+    /// <summary>What of the recurrent normalization's bias may be added to the input's part instead: all of it, but in a GRU.</summary>
+    private protected virtual Tensor<T>? MovableBias(Tape<T> tape) => NormH?.Bias is { } bias ? tape.Watch(bias) : null;
+
+    /// <summary>
+    /// The input's part of the gates for fused kernels, (T, N, G): with every bias that is added outside the normalizations, since
+    /// sums of vectors of one number per gate are free and sums of rows are not.
+    /// </summary>
+    private Tensor<T> FusedInputProduct(Tensor<T> x, Tensor<T>? padding, Phase phase)
+    {
+        Tape<T> tape = x.Tape;
+        Parameter<T>? inner = AddsBiasToProduct ? Bias : null, outer = AddsBiasToSum ? Bias : null;
+        Tensor<T> weight = InputWeight(tape);
+        if (NormH is null)
+        {
+            return inner is null && outer is null ? x.Affine(weight) : x.Affine(weight, Shift(tape, inner, outer));
+        }
+        Tensor<T> a = inner is null ? x.Affine(weight) : x.Affine(weight, tape.Watch(inner));
+        if (NormX is null)
+        {
+            return a;
+        }
+        Tensor<T>? movable = MovableBias(tape);
+        Tensor<T> shift = Shift(tape, NormX.Bias, outer);
+        return NormalizeInput(a, movable is { } moved ? shift + moved : shift, padding, phase);
+    }
+
+    /// <summary>The sum of the biases that are there, or zeros.</summary>
+    private Tensor<T> Shift(Tape<T> tape, Parameter<T>? a, Parameter<T>? b) => (a, b) switch
+    {
+        (null, null) => tape.Filled(new Shape(Groups.Features), T.Zero),
+        (null, _) => tape.Watch(b),
+        (_, null) => tape.Watch(a),
+        _ => tape.Watch(a) + tape.Watch(b),
+    };
+
+    private SequenceBuffers<T> Allocate(Tape<T> tape, in SequenceOperands<T> operands, in SequenceNoise<T> noise)
+    {
+        int steps = operands.X.Shape[0], cases = operands.X.Shape[1], rows = steps * cases, block = cases * Hidden, g = Groups.Features;
+        bool addsToX = AddsToX, keepsProduct = addsToX && NormH is not null;
+        DeviceBuffer<T> x = operands.X.Value, states = tape.Rent<T>((steps + 1) * block);
+        DeviceBuffer<T> cells = HasCell ? tape.Rent<T>((steps + 1) * block) : default;
+        bool carriesNew = Options.Carry == CarriedCell.Raw && noise.IsEmpty, isRow = NormalizesRows;
+        SequenceBuffers<T> buffers = new()
+        {
+            Steps = steps,
+            Cases = cases,
+            Hidden = Hidden,
+            Groups = Groups,
+            X = x,
+            Product = addsToX ? x : tape.Rent<T>(rows * g),
+            Activations = keepsProduct ? tape.Rent<T>(rows * g) : x,
+            States = states,
+            Entering = noise.HiddenInput is null ? states : tape.Rent<T>((steps + 1) * block),
+            Cells = cells,
+            NewCells = !HasCell ? default : carriesNew ? cells.Slice(block, rows * Hidden) : tape.Rent<T>(rows * Hidden),
+            CellTanh = HasCell ? tape.Rent<T>(rows * Hidden) : default,
+            Weight = operands.Weight.Value,
+            Gain = operands.Gain?.Value ?? default,
+            Shift = operands.Shift?.Value ?? default,
+            CellGain = operands.CellGain?.Value ?? default,
+            CellBias = operands.CellBias?.Value ?? default,
+            Mean = isRow ? tape.Rent<T>(rows * Groups.Count) : default,
+            Rstd = isRow ? tape.Rent<T>(rows * Groups.Count) : default,
+            CellMean = operands.CellGain is null ? default : tape.Rent<T>(rows),
+            CellRstd = operands.CellGain is null ? default : tape.Rent<T>(rows),
+            Epsilon = Epsilon<T>.Of(Options),
+            IsSummed = IsSummed,
+            CarriesNormalized = Options.Carry == CarriedCell.Normalized,
+            Replaces = Options.UpdateGate == UpdateGate.Replaces,
+        };
+        return buffers with
+        {
+            Padding = noise.Padding?.Value ?? default,
+            HiddenShare = noise.HiddenShare?.Value ?? default,
+            CellShare = noise.CellShare?.Value ?? default,
+            CandidateFactors = noise.Candidate?.Value ?? default,
+            EnteringFactors = noise.HiddenInput?.Value ?? default,
+        };
+    }
+}

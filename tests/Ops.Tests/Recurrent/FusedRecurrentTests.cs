@@ -1,0 +1,207 @@
+using System.Numerics;
+using MiniGrad.Backends;
+using MiniGrad.Ops.Cpu;
+
+namespace MiniGrad.Ops.Tests.Recurrent;
+
+/// <summary>Fused cells against the same cells step by step, from plain ops.</summary>
+public class FusedRecurrentTests
+{
+    private const int Steps = 6, Cases = 5, Inputs = 3;
+
+    /// <summary>Every cell that a preset makes; widths around those of vectors. Alone, a feature has no spread to be normalized by.</summary>
+    public static TheoryData<string, string, int> Cells
+    {
+        get
+        {
+            TheoryData<string, string, int> cells = [];
+            foreach ((string cell, string preset) in Networks.CellsAndPresets)
+            {
+                foreach (int hidden in (int[])[1, 7, 16, 33])
+                {
+                    if (hidden > 1 || preset is "plain" or "weight")
+                    {
+                        cells.Add(cell, preset, hidden);
+                    }
+                }
+            }
+            return cells;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Cells))]
+    public void Values_and_gradients_are_those_of_plain_ops(string cell, string preset, int hidden) =>
+        AssertSame(cell, RecurrentPresets.Named(preset), hidden);
+
+    [Theory]
+    [MemberData(nameof(Cells))]
+    public void So_they_are_with_padding_and_everything_random(string cell, string preset, int hidden)
+    {
+        RecurrentOptions options = RecurrentPresets.Named(preset) with
+        {
+            Zoneout = 0.2,
+            CellZoneout = 0.3,
+            RecurrentDropout = 0.25,
+            VariationalDropout = 0.2,
+            LearnsInitialState = true,
+        };
+        AssertSame(cell, options, hidden, lengths: [6, 2, 5, 6, 3]);
+    }
+
+    [Theory]
+    [InlineData("lstm", GateScope.PerGate, GateSplit.Separate)]
+    [InlineData("lstm", GateScope.PerGate, GateSplit.Summed)]
+    [InlineData("lstm", GateScope.Fused, GateSplit.Summed)]
+    [InlineData("gru", GateScope.PerGate, GateSplit.Separate)]
+    [InlineData("gru", GateScope.Product, GateSplit.Separate)]
+    [InlineData("rnn", GateScope.Fused, GateSplit.Separate)]
+    [InlineData("rnn", GateScope.Fused, GateSplit.Summed)]
+    public void So_they_are_under_every_mixture_of_switches(string cell, GateScope scope, GateSplit split)
+    {
+        foreach (RecurrentNormalization norm in (RecurrentNormalization[])[RecurrentNormalization.Layer, RecurrentNormalization.Rms])
+        {
+            foreach (GateBiases biases in Enum.GetValues<GateBiases>())
+            {
+                foreach ((CarriedCell carry, bool gates, bool cellNorm, EpsilonPlacement placement, UpdateGate update) in Others)
+                {
+                    AssertSame(
+                        cell,
+                        new RecurrentOptions
+                        {
+                            Normalization = norm,
+                            Scope = scope,
+                            Split = split,
+                            Biases = biases,
+                            Carry = carry,
+                            NormalizesGates = gates,
+                            NormalizesCell = cellNorm,
+                            EpsilonPlacement = placement,
+                            UpdateGate = update,
+                            Epsilon = 1e-3,
+                        },
+                        hidden: 5);
+                }
+            }
+        }
+    }
+
+    private static readonly (CarriedCell, bool, bool, EpsilonPlacement, UpdateGate)[] Others =
+    [
+        (CarriedCell.Raw, true, true, EpsilonPlacement.InsideRoot, UpdateGate.Keeps),
+        (CarriedCell.Normalized, true, true, EpsilonPlacement.OutsideRoot, UpdateGate.Replaces),
+        (CarriedCell.Raw, true, false, EpsilonPlacement.OutsideRoot, UpdateGate.Replaces),
+        (CarriedCell.Normalized, false, true, EpsilonPlacement.InsideRoot, UpdateGate.Keeps),
+    ];
+
+    [Theory]
+    [InlineData("lstm")]
+    [InlineData("gru")]
+    [InlineData("rnn")]
+    public void Float_agrees_with_double_at_every_width(string cell)
+    {
+        foreach (SimdWidth width in SimdSupport.Supported)
+        {
+            RecurrentRun expected = RecurrentRun.Of<double>(cell, RecurrentPresets.Paper, RecurrentExecution.StepByStep, 24);
+            using IBackend<float> backend = CpuBackend.Create<float>(1, width);
+            RecurrentRun got = RecurrentRun.Of(backend, cell, RecurrentPresets.Paper, RecurrentExecution.Fused, 24);
+            expected.AssertClose(got, 2e-6, 2e-5);
+        }
+    }
+
+    [Theory]
+    [InlineData("lstm", "paper")]
+    [InlineData("lstm", "tf1")]
+    [InlineData("lstm", "plain")]
+    [InlineData("lstm", "batch")]
+    [InlineData("gru", "paper")]
+    [InlineData("rnn", "rms")]
+    public void The_number_of_threads_does_not_change_a_bit(string cell, string preset)
+    {
+        RecurrentRun[] runs = [.. ((int[])[1, 2, 4]).Select(threads =>
+        {
+            using IBackend<float> backend = CpuBackend.Create<float>(threads);
+            return RecurrentRun.Of(backend, cell, RecurrentPresets.Named(preset), RecurrentExecution.Fused, 200, cases: 48);
+        })];
+        foreach (RecurrentRun run in runs[1..])
+        {
+            Assert.Equal(runs[0].Outputs, run.Outputs);
+            Assert.Equal(runs[0].Gradients.Select(g => g.Values), run.Gradients.Select(g => g.Values));
+        }
+    }
+
+    private static void AssertSame(string cell, RecurrentOptions options, int hidden, int[]? lengths = null) =>
+        RecurrentRun.Of<double>(cell, options, RecurrentExecution.StepByStep, hidden, Cases, lengths)
+            .AssertClose(RecurrentRun.Of<double>(cell, options, RecurrentExecution.Fused, hidden, Cases, lengths), 1e-12, 1e-11);
+
+    /// <summary>Outputs, final states and all gradients of a network of two layers over a sequence.</summary>
+    private sealed record RecurrentRun(double[] Outputs, (string Name, double[] Values)[] Gradients)
+    {
+        public static RecurrentRun Of<T>(
+            string cell, RecurrentOptions options, RecurrentExecution execution, int hidden, int cases = Cases, int[]? lengths = null)
+            where T : unmanaged, IFloatingPointIeee754<T>
+        {
+            using IBackend<T> backend = CpuBackend.Create<T>(1);
+            return Of(backend, cell, options, execution, hidden, cases, lengths);
+        }
+
+        public static RecurrentRun Of<T>(
+            IBackend<T> backend, string cell, RecurrentOptions options, RecurrentExecution execution, int hidden, int cases = Cases,
+            int[]? lengths = null)
+            where T : unmanaged, IFloatingPointIeee754<T>
+        {
+            using RecurrentLayer<T> layer = Networks.Make(cell, backend, Inputs, hidden, options, layers: 2);
+            Networks.Spread(layer);
+            layer.Execution = execution;
+            using Tape<T> tape = new(backend);
+            Tensor<T> x = Variable(tape, new Shape(Steps, cases, Inputs), 1), h = Variable(tape, new Shape(cases, hidden), 2);
+            Tensor<T> c = Variable(tape, new Shape(cases, hidden), 3);
+            bool hasCell = layer.Cells[0].HasCell;
+            // From zeros, an epsilon outside the root has no gradient.
+            RecurrentState<T> given = new(h, hasCell ? c : null);
+            RecurrentState<T>[] states = [given, options.EpsilonPlacement == EpsilonPlacement.OutsideRoot ? given : default];
+            Tensor<T> y = layer.Forward(x, states, lengths is null ? null : RecurrentPadding.FromLengths(tape, lengths, Steps));
+            Tensor<T>[] outputs = hasCell ? [y, states[0].Hidden!.Value, states[0].Cell!.Value, states[1].Cell!.Value] : [y, states[0].Hidden!.Value];
+            Tensor<T> loss = tape.Constant([T.Zero], Shape.Scalar);
+            for (int i = 0; i < outputs.Length; i++)
+            {
+                Tensor<T> weights = tape.Constant(Convert<T>(TestArrays.Random(outputs[i].Shape.ElementCount, 50 + i)), outputs[i].Shape);
+                loss += (outputs[i] * weights).Sum();
+            }
+            tape.Backward(loss);
+            IEnumerable<(string, double[])> gradients = layer.NamedParameters.Select(p => (p.Path, ToDouble(p.Parameter.GradientToArray())));
+            return new RecurrentRun(
+                [.. outputs.SelectMany(output => ToDouble(output.ToArray()))],
+                [
+                    .. gradients, ("x", ToDouble(x.GradientToArray())), ("h0", ToDouble(h.GradientToArray())),
+                    .. hasCell ? ((string, double[])[])[("c0", ToDouble(c.GradientToArray()))] : [],
+                    .. layer.NamedState.Select(p => (p.Path, ToDouble(p.Parameter.ToArray()))),
+                ]);
+        }
+
+        public void AssertClose(RecurrentRun got, double value, double gradient)
+        {
+            AssertClose("outputs", Outputs, got.Outputs, value);
+            double largest = Gradients.Max(g => g.Values.Max(Math.Abs));
+            foreach (((string name, double[] expected), (_, double[] values)) in Gradients.Zip(got.Gradients))
+            {
+                AssertClose(name, expected, values, gradient * Math.Max(1, largest));
+            }
+        }
+
+        private static void AssertClose(string name, double[] expected, double[] got, double tolerance)
+        {
+            double worst = expected.Zip(got, (e, g) => double.IsNaN(g) ? double.PositiveInfinity : Math.Abs(e - g)).Max();
+            Assert.True(worst <= tolerance, $"{name}: off by {worst:g3}, over {tolerance:g3}.");
+        }
+
+        private static Tensor<T> Variable<T>(Tape<T> tape, Shape shape, int seed)
+            where T : unmanaged, IFloatingPointIeee754<T> => tape.Variable(Convert<T>(TestArrays.Random(shape.ElementCount, seed)), shape);
+
+        private static T[] Convert<T>(double[] values)
+            where T : unmanaged, IFloatingPointIeee754<T> => [.. values.Select(value => T.CreateTruncating((float)value))];
+
+        private static double[] ToDouble<T>(T[] values)
+            where T : unmanaged, IFloatingPointIeee754<T> => [.. values.Select(double.CreateChecked)];
+    }
+}
