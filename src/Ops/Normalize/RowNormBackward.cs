@@ -199,7 +199,11 @@ internal readonly struct RowNormBackward<T, TCentered>(
         V center = TCentered.IsMade ? V.LoadSplat(mean, row) : zero, r = V.LoadSplat(rstd, row);
         V offset = (detached & DetachedStatistics.Mean) != 0 ? zero : sumU * perColumn;
         V slope = (detached & DetachedStatistics.Rstd) != 0 ? zero : sumUXHat * perColumn * r;
-        int i = 0;
+        int i = CacheLine.ElementsBefore<T, V>(to);
+        if (i > 0)
+        {
+            WriteAt<V, TGain, TDx>(0, i, from, cotangent, scales, center, r, offset, slope, to);
+        }
         for (; i <= length - V.Width; i += V.Width)
         {
             WriteAt<V, TGain, TDx>(i, V.Width, from, cotangent, scales, center, r, offset, slope, to);

@@ -75,7 +75,11 @@ internal readonly struct RowNormForward<T, TCentered>(
             FindMeans<V, TTwo>(part, next);
         }
         FindRstds<V, TTwo>(part, next);
-        Write<V, TTwo, TGain, TBias>(part, next, group);
+        Write<V, TGain, TBias>(part, group);
+        if (TTwo.IsMade)
+        {
+            Write<V, TGain, TBias>(next, group);
+        }
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -108,58 +112,42 @@ internal readonly struct RowNormForward<T, TCentered>(
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void Write<V, TTwo, TGain, TBias>(int a, int b, int group)
+    private void Write<V, TGain, TBias>(int part, int group)
         where V : struct, ISimd<V, T>
-        where TTwo : IChoice
         where TGain : IChoice
         where TBias : IChoice
     {
         int length = columns;
-        DeviceBuffer<T> xA = x.Slice(a * length, length), xB = x.Slice(b * length, length);
-        DeviceBuffer<T> yA = y.Slice(a * length, length), yB = y.Slice(b * length, length);
+        DeviceBuffer<T> from = x.Slice(part * length, length), to = y.Slice(part * length, length);
         DeviceBuffer<T> scales = TGain.IsMade ? gain.Slice(group * length, length) : default;
         DeviceBuffer<T> shifts = TBias.IsMade ? bias.Slice(group * length, length) : default;
-        V rstdA = V.LoadSplat(rstd, a), rstdB = V.LoadSplat(rstd, b), meanA = rstdA, meanB = rstdB;
-        if (TCentered.IsMade)
+        V r = V.LoadSplat(rstd, part), center = TCentered.IsMade ? V.LoadSplat(mean, part) : r;
+        int i = CacheLine.ElementsBefore<T, V>(to);
+        if (i > 0)
         {
-            (meanA, meanB) = (V.LoadSplat(mean, a), V.LoadSplat(mean, b));
+            WriteAt<V, TGain, TBias>(0, i, from, center, r, scales, shifts, to);
         }
-        int i = 0;
         for (; i <= length - V.Width; i += V.Width)
         {
-            WriteAt<V, TTwo, TGain, TBias>(i, V.Width, xA, xB, meanA, meanB, rstdA, rstdB, scales, shifts, yA, yB);
+            WriteAt<V, TGain, TBias>(i, V.Width, from, center, r, scales, shifts, to);
         }
         if (i < length)
         {
-            WriteAt<V, TTwo, TGain, TBias>(i, length - i, xA, xB, meanA, meanB, rstdA, rstdB, scales, shifts, yA, yB);
+            WriteAt<V, TGain, TBias>(i, length - i, from, center, r, scales, shifts, to);
         }
     }
 
-    // Called with a count of V.Width the partial loads and stores fold to plain ones, so that one text serves rows and their tails.
+    // Called with a count of V.Width the partial loads and stores fold to plain ones, so that one text serves rows and their ends.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void WriteAt<V, TTwo, TGain, TBias>(
-        int i, int count, DeviceBuffer<T> xA, DeviceBuffer<T> xB, V meanA, V meanB, V rstdA, V rstdB,
-        DeviceBuffer<T> gain, DeviceBuffer<T> bias, DeviceBuffer<T> yA, DeviceBuffer<T> yB)
-        where V : struct, ISimd<V, T>
-        where TTwo : IChoice
-        where TGain : IChoice
-        where TBias : IChoice
-    {
-        V scale = TGain.IsMade ? V.Load(gain, i, count, rstdA) : rstdA, shift = TBias.IsMade ? V.Load(bias, i, count, rstdA) : rstdA;
-        V.Store(Output<V, TGain, TBias>(V.Load(xA, i, count, rstdA), meanA, rstdA, scale, shift), yA, i, count);
-        if (TTwo.IsMade)
-        {
-            V.Store(Output<V, TGain, TBias>(V.Load(xB, i, count, rstdA), meanB, rstdB, scale, shift), yB, i, count);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V Output<V, TGain, TBias>(V x, V mean, V rstd, V gain, V bias)
+    private static void WriteAt<V, TGain, TBias>(
+        int i, int count, DeviceBuffer<T> x, V mean, V rstd, DeviceBuffer<T> gain, DeviceBuffer<T> bias, DeviceBuffer<T> y)
         where V : struct, ISimd<V, T>
         where TGain : IChoice
         where TBias : IChoice
     {
-        V xHat = (TCentered.IsMade ? x - mean : x) * rstd;
-        return TBias.IsMade ? V.MultiplyAdd(gain, xHat, bias) : TGain.IsMade ? gain * xHat : xHat;
+        V at = V.Load(x, i, count, rstd), xHat = (TCentered.IsMade ? at - mean : at) * rstd;
+        V scaled = TGain.IsMade ? V.Load(gain, i, count, rstd) : xHat;
+        V.Store(
+            TBias.IsMade ? V.MultiplyAdd(scaled, xHat, V.Load(bias, i, count, rstd)) : TGain.IsMade ? scaled * xHat : xHat, y, i, count);
     }
 }
