@@ -1,5 +1,4 @@
 using System.Numerics;
-using System.Runtime.CompilerServices;
 using MiniGrad.Backends;
 
 namespace MiniGrad.Ops;
@@ -34,8 +33,7 @@ public readonly record struct RunningStatistics<T>(DeviceBuffer<T> Mean, DeviceB
 /// dbias = sum dy      dgain = sum dy xHat      dx = gain rstd (dy - dbias/N - xHat dgain/N)
 /// </code>
 /// With S/(N-1) inside the root, d rstd/dx has that factor, and so the last term: dgain/(N-1). In evaluation mean and rstd come from the
-/// running
-/// statistics and are constants: dx = gain rstd dy. Saves mean and rstd, one number each per feature.
+/// running statistics and are constants: dx = gain rstd dy. Saves mean and rstd, one number each per feature.
 /// </summary>
 public static class BatchNormExtensions
 {
@@ -54,7 +52,8 @@ public static class BatchNormExtensions
         [GradCheck("5x3", "3", "3")]
         [GradCheck("2x17", "17", "17")]
         public Tensor<T> BatchNorm(
-            Tensor<T> gain, Tensor<T> bias, double epsilon = 1e-5, BatchVariance variance = BatchVariance.Biased, RunningStatistics<T> running = default)
+            Tensor<T> gain, Tensor<T> bias, double epsilon = 1e-5, BatchVariance variance = BatchVariance.Biased,
+            RunningStatistics<T> running = default)
         {
             if (x.Shape.Rank == 2 && x.Shape[0] == 1)
             {
@@ -94,7 +93,7 @@ internal sealed class BatchNormNode<T> : TapeNode<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     private DeviceBuffer<T> mean, rstd;
-    private BatchVariance variance;
+    private T divisor;
     private bool isTraining;
 
     public override string Op => "BatchNorm";
@@ -114,271 +113,24 @@ internal sealed class BatchNormNode<T> : TapeNode<T>
         if (hasRunning && (running.Mean.Length != columns || running.Variance.Length != columns))
         {
             throw new ArgumentException(
-                $"BatchNorm: running mean and variance have {running.Mean.Length} and {running.Variance.Length} numbers, but x has {columns} features.");
+                $"BatchNorm: running mean and variance have {running.Mean.Length} and {running.Variance.Length} numbers, " +
+                $"but x has {columns} features.");
         }
         Tensor<T> y = tape.NewResult(x.Shape, x.NeedsGradient || gain.NeedsGradient || bias.NeedsGradient);
         DeviceBuffer<T> mean = tape.Rent<T>(columns), rstd = tape.Rent<T>(columns);
-        tape.Backend.Run(
-            new BatchNormForward<T>(
-                x.Value, gain.Value, bias.Value, y.Value, mean, rstd, running, rows, columns, isTraining, Divisor(rows, variance),
-                T.CreateTruncating(epsilon)),
-            columns, ColumnChunks.Grain(rows, columns));
+        T divisor = Divisor(rows, variance);
+        BatchNormForward<T>.Run(
+            tape.Backend, x, gain, bias, y.Value, mean, rstd, running, isTraining, divisor, T.CreateTruncating(epsilon));
         if (y.NeedsGradient)
         {
             BatchNormNode<T> node = tape.Record<BatchNormNode<T>>(y, x, gain, bias);
-            (node.mean, node.rstd, node.variance, node.isTraining) = (mean, rstd, variance, isTraining);
+            (node.mean, node.rstd, node.divisor, node.isTraining) = (mean, rstd, divisor, isTraining);
         }
         return y;
     }
 
-    public override void Backward(IBackend<T> backend)
-    {
-        Tensor<T> x = Inputs[0], gain = Inputs[1], bias = Inputs[2];
-        int rows = x.Shape[0], columns = x.Shape[1];
-        GradientSink<T> dgain = gain.GradientSink(), dbias = bias.GradientSink(), dx = x.GradientSink();
-        using Scratch<T> sums = backend.Pool.RentScratch<T>(2 * columns);
-        backend.Run(
-            new BatchNormBackward<T>(
-                x.Value, gain.Value, mean, rstd, Output.Gradient, dx, dgain, dbias,
-                sums.Buffer.Slice(0, columns), sums.Buffer.Slice(columns, columns), rows, columns, isTraining, Divisor(rows, variance)),
-            columns, ColumnChunks.Grain(rows, columns));
-    }
+    public override void Backward(IBackend<T> backend) =>
+        BatchNormBackward<T>.Run(backend, Inputs[0], Inputs[1], Inputs[2], mean, rstd, Output.Gradient, isTraining, divisor);
 
     private static T Divisor(int rows, BatchVariance variance) => T.CreateChecked(variance == BatchVariance.Unbiased ? rows - 1 : rows);
-}
-
-/// <summary>
-/// Two passes down the columns of a chunk for the statistics, one to write. Cases are taken in groups, so that memory is read along rows
-/// while the
-/// sums of a group stay in registers; a sum of sums also rounds less.
-/// </summary>
-internal readonly struct BatchNormForward<T>(
-    DeviceBuffer<T> x, DeviceBuffer<T> gain, DeviceBuffer<T> bias, DeviceBuffer<T> y, DeviceBuffer<T> mean, DeviceBuffer<T> rstd,
-    RunningStatistics<T> running, int rows, int columns, bool isTraining, T divisor, T epsilon)
-    : IKernel<T>
-    where T : unmanaged, IFloatingPointIeee754<T>
-{
-    // In each loop a count of V.Width folds the partial loads and stores to plain ones, so that one text serves full vectors and the last
-    // columns.
-    public void Run<V>(int first, int end, int chunk)
-        where V : struct, ISimd<V, T>
-    {
-        int full = first + ((end - first) / V.Width * V.Width);
-        for (int top = 0; isTraining && top < rows; top += ColumnChunks.RowsPerGroup)
-        {
-            for (int i = first; i < full; i += V.Width)
-            {
-                AddToMean<V>(i, V.Width, top);
-            }
-            if (full < end)
-            {
-                AddToMean<V>(full, end - full, top);
-            }
-        }
-        for (int top = 0; isTraining && top < rows; top += ColumnChunks.RowsPerGroup)
-        {
-            for (int i = first; i < full; i += V.Width)
-            {
-                AddToVariance<V>(i, V.Width, top);
-            }
-            if (full < end)
-            {
-                AddToVariance<V>(full, end - full, top);
-            }
-        }
-        for (int i = first; !isTraining && i < end; i += V.Width)
-        {
-            TakeRunning<V>(i, end - i);
-        }
-        for (int top = 0; top < rows; top += ColumnChunks.RowsPerGroup)
-        {
-            for (int i = first; i < full; i += V.Width)
-            {
-                Write<V>(i, V.Width, top);
-            }
-            if (full < end)
-            {
-                Write<V>(full, end - full, top);
-            }
-        }
-    }
-
-    // As x0 + avg(x - x0), x0 being the first case: exact for a constant column, and as good for columns far from zero.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void AddToMean<V>(int i, int count, int top)
-        where V : struct, ISimd<V, T>
-    {
-        DeviceBuffer<T> from = x;
-        V zero = V.Splat(T.Zero), shift = V.Load(from, i, count, zero), sum = zero;
-        int bottom = Math.Min(rows, top + ColumnChunks.RowsPerGroup), last = ((bottom - 1) * columns) + i;
-        for (int k = (top * columns) + i; k <= last; k += columns)
-        {
-            sum += V.Load(from, k, count, zero) - shift;
-        }
-        if (top > 0)
-        {
-            sum += V.Load(mean, i, count, zero);
-        }
-        V.Store(bottom == rows ? V.MultiplyAdd(sum, V.Splat(T.One / T.CreateChecked(rows)), shift) : sum, mean, i, count);
-    }
-
-    // Collects S in rstd, which the last group then turns into the statistics.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void AddToVariance<V>(int i, int count, int top)
-        where V : struct, ISimd<V, T>
-    {
-        DeviceBuffer<T> from = x;
-        V zero = V.Splat(T.Zero), mu = V.Load(mean, i, count, zero), sum = zero;
-        int bottom = Math.Min(rows, top + ColumnChunks.RowsPerGroup), last = ((bottom - 1) * columns) + i;
-        for (int k = (top * columns) + i; k <= last; k += columns)
-        {
-            V deviation = V.Load(from, k, count, zero) - mu;
-            sum = V.MultiplyAdd(deviation, deviation, sum);
-        }
-        if (top > 0)
-        {
-            sum += V.Load(rstd, i, count, zero);
-        }
-        if (bottom == rows)
-        {
-            UpdateRunning(i, count, mu, sum);
-            sum = Rstd(sum * V.Splat(T.One / divisor));
-        }
-        V.Store(sum, rstd, i, count);
-    }
-
-    private void UpdateRunning<V>(int i, int count, V mu, V sum)
-        where V : struct, ISimd<V, T>
-    {
-        if (running.Mean.Length > 0)
-        {
-            V rho = V.Splat(T.CreateTruncating(running.Momentum)), zero = V.Splat(T.Zero);
-            V unbiased = sum * V.Splat(T.One / T.CreateChecked(rows - 1));
-            V oldMean = V.Load(running.Mean, i, count, zero), oldVariance = V.Load(running.Variance, i, count, zero);
-            V.Store(V.MultiplyAdd(rho, mu - oldMean, oldMean), running.Mean, i, count);
-            V.Store(V.MultiplyAdd(rho, unbiased - oldVariance, oldVariance), running.Variance, i, count);
-        }
-    }
-
-    // A copy, since training may move the running statistics before backward.
-    private void TakeRunning<V>(int i, int count)
-        where V : struct, ISimd<V, T>
-    {
-        V one = V.Splat(T.One);
-        V.Store(V.Load(running.Mean, i, count, one), mean, i, count);
-        V.Store(Rstd(V.Load(running.Variance, i, count, one)), rstd, i, count);
-    }
-
-    private V Rstd<V>(V variance)
-        where V : struct, ISimd<V, T> => V.Splat(T.One) / V.Sqrt(variance + V.Splat(epsilon));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Write<V>(int i, int count, int top)
-        where V : struct, ISimd<V, T>
-    {
-        DeviceBuffer<T> from = x, to = y;
-        V zero = V.Splat(T.Zero), mu = V.Load(mean, i, count, zero), shift = V.Load(bias, i, count, zero);
-        V scale = V.Load(gain, i, count, zero) * V.Load(rstd, i, count, zero);
-        int last = ((Math.Min(rows, top + ColumnChunks.RowsPerGroup) - 1) * columns) + i;
-        for (int k = (top * columns) + i; k <= last; k += columns)
-        {
-            V.Store(V.MultiplyAdd(V.Load(from, k, count, zero) - mu, scale, shift), to, k, count);
-        }
-    }
-}
-
-/// <summary>One pass down the columns for the two sums, one to write dx, in groups of cases as forward.</summary>
-internal readonly struct BatchNormBackward<T>(
-    DeviceBuffer<T> x, DeviceBuffer<T> gain, DeviceBuffer<T> mean, DeviceBuffer<T> rstd, DeviceBuffer<T> dy,
-    GradientSink<T> dx, GradientSink<T> dgain, GradientSink<T> dbias, DeviceBuffer<T> sumDy, DeviceBuffer<T> sumDyXHat,
-    int rows, int columns, bool isTraining, T divisor)
-    : IKernel<T>
-    where T : unmanaged, IFloatingPointIeee754<T>
-{
-    public void Run<V>(int first, int end, int chunk)
-        where V : struct, ISimd<V, T>
-    {
-        int full = first + ((end - first) / V.Width * V.Width);
-        for (int top = 0; top < rows; top += ColumnChunks.RowsPerGroup)
-        {
-            for (int i = first; i < full; i += V.Width)
-            {
-                AddToSums<V>(i, V.Width, top);
-            }
-            if (full < end)
-            {
-                AddToSums<V>(full, end - full, top);
-            }
-        }
-        for (int top = 0; dx.IsWanted && top < rows; top += ColumnChunks.RowsPerGroup)
-        {
-            for (int i = first; i < full; i += V.Width)
-            {
-                Write<V>(i, V.Width, top);
-            }
-            if (full < end)
-            {
-                Write<V>(full, end - full, top);
-            }
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void AddToSums<V>(int i, int count, int top)
-        where V : struct, ISimd<V, T>
-    {
-        DeviceBuffer<T> from = x, cotangent = dy;
-        V zero = V.Splat(T.Zero), mu = V.Load(mean, i, count, zero), sum = zero, sumByDeviation = zero;
-        int bottom = Math.Min(rows, top + ColumnChunks.RowsPerGroup), last = ((bottom - 1) * columns) + i;
-        for (int k = (top * columns) + i; k <= last; k += columns)
-        {
-            V g = V.Load(cotangent, k, count, zero);
-            sum += g;
-            sumByDeviation = V.MultiplyAdd(g, V.Load(from, k, count, zero) - mu, sumByDeviation);
-        }
-        V sumByXHat = sumByDeviation * V.Load(rstd, i, count, zero);
-        if (top > 0)
-        {
-            sum += V.Load(sumDy, i, count, zero);
-            sumByXHat += V.Load(sumDyXHat, i, count, zero);
-        }
-        V.Store(sum, sumDy, i, count);
-        V.Store(sumByXHat, sumDyXHat, i, count);
-        if (bottom == rows)
-        {
-            AddTo(dbias, i, count, sum);
-            AddTo(dgain, i, count, sumByXHat);
-        }
-    }
-
-    private static void AddTo<V>(GradientSink<T> sink, int i, int count, V value)
-        where V : struct, ISimd<V, T>
-    {
-        if (sink.IsWanted)
-        {
-            V.Store(sink.Accumulate ? value + V.Load(sink.Buffer, i, count, value) : value, sink.Buffer, i, count);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Write<V>(int i, int count, int top)
-        where V : struct, ISimd<V, T>
-    {
-        DeviceBuffer<T> from = x, cotangent = dy, to = dx.Buffer;
-        bool accumulate = dx.Accumulate;
-        V zero = V.Splat(T.Zero), mu = V.Load(mean, i, count, zero), r = V.Load(rstd, i, count, zero);
-        V scale = V.Load(gain, i, count, zero) * r, averageDy = zero, slope = zero;
-        if (isTraining)
-        {
-            averageDy = V.Load(sumDy, i, count, zero) * V.Splat(T.One / T.CreateChecked(rows));
-            slope = r * V.Load(sumDyXHat, i, count, zero) * V.Splat(T.One / divisor);
-        }
-        int last = ((Math.Min(rows, top + ColumnChunks.RowsPerGroup) - 1) * columns) + i;
-        for (int k = (top * columns) + i; k <= last; k += columns)
-        {
-            V g = V.Load(cotangent, k, count, zero) - averageDy;
-            V result = scale * (g - ((V.Load(from, k, count, zero) - mu) * slope));
-            V.Store(accumulate ? result + V.Load(to, k, count, zero) : result, to, k, count);
-        }
-    }
 }

@@ -6,9 +6,6 @@ namespace MiniGrad.Ops;
 /// </summary>
 internal static class ColumnChunks
 {
-    /// <summary>How many rows are taken at a time.</summary>
-    public const int RowsPerGroup = 16;
-
     private const int ElementsPerChunk = 16384;
     private const int ColumnsPerLine = 64;
 

@@ -142,7 +142,8 @@ internal readonly struct RowNormBackward<T, TCentered>(
         if (TTwo.IsMade)
         {
             Add<V, TGain>(
-                V.Load(xB, i, count, meanB), meanB, rstdB, V.Load(dyB, i, count, zero), scale, ref uB, ref uDeviationB, ref dGain, ref dBias);
+                V.Load(xB, i, count, meanB), meanB, rstdB, V.Load(dyB, i, count, zero), scale,
+                ref uB, ref uDeviationB, ref dGain, ref dBias);
         }
         if (TDgain.IsWanted)
         {

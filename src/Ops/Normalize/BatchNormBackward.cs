@@ -1,0 +1,235 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using MiniGrad.Backends;
+
+namespace MiniGrad.Ops;
+
+/// <summary>
+/// dx = scale dy + slope (x - mean) + offset, row after row, with one of each per column; the last of the kernels of batch normalization's
+/// backward pass.
+/// </summary>
+internal readonly struct BatchNormBackward<T> : IKernel<T>
+    where T : unmanaged, IFloatingPointIeee754<T>
+{
+    private readonly DeviceBuffer<T> x, dy, mean, scale, slope, offset;
+    private readonly GradientSink<T> dx;
+    private readonly int columns;
+
+    private BatchNormBackward(
+        DeviceBuffer<T> x, DeviceBuffer<T> dy, DeviceBuffer<T> mean, DeviceBuffer<T> scale, DeviceBuffer<T> slope, DeviceBuffer<T> offset,
+        GradientSink<T> dx, int columns)
+    {
+        (this.x, this.dy, this.mean, this.scale, this.slope, this.offset) = (x, dy, mean, scale, slope, offset);
+        (this.dx, this.columns) = (dx, columns);
+    }
+
+    /// <summary>Sums over chunks of rows, adds them up to the gradients of gain and bias, and writes dx.</summary>
+    public static void Run(
+        IBackend<T> backend, Tensor<T> x, Tensor<T> gain, Tensor<T> bias, DeviceBuffer<T> mean, DeviceBuffer<T> rstd, DeviceBuffer<T> dy,
+        bool isTraining, T divisor)
+    {
+        int rows = x.Shape[0], columns = x.Shape[1], grain = RowChunks.Grain(rows, columns), chunks = RowChunks.Count(rows, columns);
+        GradientSink<T> dgain = gain.GradientSink(), dbias = bias.GradientSink(), dx = x.GradientSink();
+        using Scratch<T> scratch = backend.Pool.RentScratch<T>(((2 * chunks) + 3) * columns);
+        DeviceBuffer<T> scale = scratch.Buffer.Slice(0, columns), slope = scratch.Buffer.Slice(columns, columns);
+        DeviceBuffer<T> offset = scratch.Buffer.Slice(2 * columns, columns), sums = scratch.Buffer.Slice(3 * columns, chunks * columns);
+        DeviceBuffer<T> products = scratch.Buffer.Slice((3 + chunks) * columns, chunks * columns);
+        backend.Run(new BatchNormSums<T>(x.Value, dy, mean, sums, products, columns), rows, grain);
+        backend.Run(
+            new BatchNormCoefficients<T>(
+                sums, products, gain.Value, rstd, dgain, dbias, scale, slope, offset, chunks, columns, T.CreateChecked(rows), divisor,
+                isTraining),
+            columns, ColumnChunks.Grain(chunks, columns));
+        if (dx.IsWanted)
+        {
+            backend.Run(new BatchNormBackward<T>(x.Value, dy, mean, scale, slope, offset, dx, columns), rows, grain);
+        }
+    }
+
+    public void Run<V>(int first, int end, int chunk)
+        where V : struct, ISimd<V, T>
+    {
+        for (int row = first; row < end; row++)
+        {
+            if (dx.Accumulate)
+            {
+                Write<V, Added>(row * columns);
+            }
+            else
+            {
+                Write<V, Assigned>(row * columns);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Write<V, TDx>(int start)
+        where V : struct, ISimd<V, T>
+        where TDx : ISinkMode
+    {
+        int length = columns;
+        DeviceBuffer<T> from = x.Slice(start, length), cotangent = dy.Slice(start, length), to = dx.Buffer.Slice(start, length);
+        DeviceBuffer<T> centers = mean, scales = scale, slopes = slope, offsets = offset;
+        int i = CacheLine.ElementsBefore<T, V>(to);
+        if (i > 0)
+        {
+            WriteAt<V, TDx>(0, i, from, cotangent, centers, scales, slopes, offsets, to);
+        }
+        for (; i <= length - V.Width; i += V.Width)
+        {
+            WriteAt<V, TDx>(i, V.Width, from, cotangent, centers, scales, slopes, offsets, to);
+        }
+        if (i < length)
+        {
+            WriteAt<V, TDx>(i, length - i, from, cotangent, centers, scales, slopes, offsets, to);
+        }
+    }
+
+    // Called with a count of V.Width the partial loads and stores fold to plain ones, so that one text serves rows and their ends.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void WriteAt<V, TDx>(
+        int i, int count, DeviceBuffer<T> x, DeviceBuffer<T> dy, DeviceBuffer<T> mean, DeviceBuffer<T> scale, DeviceBuffer<T> slope,
+        DeviceBuffer<T> offset, DeviceBuffer<T> dx)
+        where V : struct, ISimd<V, T>
+        where TDx : ISinkMode
+    {
+        V zero = V.Splat(T.Zero), deviation = V.Load(x, i, count, zero) - V.Load(mean, i, count, zero);
+        V rest = V.MultiplyAdd(deviation, V.Load(slope, i, count, zero), V.Load(offset, i, count, zero));
+        V result = V.MultiplyAdd(V.Load(scale, i, count, zero), V.Load(dy, i, count, zero), rest);
+        V.Store(TDx.Accumulates ? result + V.Load(dx, i, count, zero) : result, dx, i, count);
+    }
+}
+
+/// <summary>
+/// Sums of dy and of dy (x - mean) down the columns of every chunk of rows, for 16 rows at a time, so that memory is read along rows.
+/// </summary>
+internal readonly struct BatchNormSums<T>(
+    DeviceBuffer<T> x, DeviceBuffer<T> dy, DeviceBuffer<T> mean, DeviceBuffer<T> sums, DeviceBuffer<T> products, int columns)
+    : IKernel<T>
+    where T : unmanaged, IFloatingPointIeee754<T>
+{
+    private const int RowsPerGroup = 16;
+
+    public void Run<V>(int first, int end, int chunk)
+        where V : struct, ISimd<V, T>
+    {
+        for (int top = first; top < end; top += RowsPerGroup)
+        {
+            int bottom = Math.Min(end, top + RowsPerGroup);
+            if (top == first)
+            {
+                Group<V, Assigned>(top, bottom, chunk * columns);
+            }
+            else
+            {
+                Group<V, Added>(top, bottom, chunk * columns);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Group<V, TSums>(int top, int bottom, int to)
+        where V : struct, ISimd<V, T>
+        where TSums : ISinkMode
+    {
+        int i = 0, width = 4 * V.Width;
+        for (; i <= columns - width; i += width)
+        {
+            Strip<V, TSums>(i, width, top, bottom, to + i);
+        }
+        if (i < columns)
+        {
+            LastStrip<V, TSums>(i, top, bottom, to + i);
+        }
+    }
+
+    // Apart, to stay within the inliner's budget.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void LastStrip<V, TSums>(int i, int top, int bottom, int to)
+        where V : struct, ISimd<V, T>
+        where TSums : ISinkMode => Strip<V, TSums>(i, columns - i, top, bottom, to);
+
+    // Four vectors of columns, or fewer columns than that.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Strip<V, TSums>(int i, int count, int top, int bottom, int to)
+        where V : struct, ISimd<V, T>
+        where TSums : ISinkMode
+    {
+        DeviceBuffer<T> from = x, cotangent = dy;
+        int step = columns, last = ((bottom - 1) * step) + i, w = V.Width, w2 = 2 * w, w3 = 3 * w;
+        V zero = V.Splat(T.Zero), m0 = V.Load(mean, i, count, zero), m1 = V.Load(mean, i + w, count - w, zero);
+        V m2 = V.Load(mean, i + w2, count - w2, zero), m3 = V.Load(mean, i + w3, count - w3, zero);
+        V s0 = zero, s1 = zero, s2 = zero, s3 = zero, p0 = zero, p1 = zero, p2 = zero, p3 = zero;
+        for (int k = (top * step) + i; k <= last; k += step)
+        {
+            AddRow(k, count, cotangent, from, m0, ref s0, ref p0);
+            AddRow(k + w, count - w, cotangent, from, m1, ref s1, ref p1);
+            AddRow(k + w2, count - w2, cotangent, from, m2, ref s2, ref p2);
+            AddRow(k + w3, count - w3, cotangent, from, m3, ref s3, ref p3);
+        }
+        Keep<V, TSums>(s0, p0, to, count);
+        Keep<V, TSums>(s1, p1, to + w, count - w);
+        Keep<V, TSums>(s2, p2, to + w2, count - w2);
+        Keep<V, TSums>(s3, p3, to + w3, count - w3);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddRow<V>(int k, int count, DeviceBuffer<T> dy, DeviceBuffer<T> x, V mean, ref V sum, ref V product)
+        where V : struct, ISimd<V, T>
+    {
+        V zero = V.Splat(T.Zero), g = V.Load(dy, k, count, zero);
+        sum += g;
+        product = V.MultiplyAdd(g, V.Load(x, k, count, zero) - mean, product);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Keep<V, TSums>(V sum, V product, int to, int count)
+        where V : struct, ISimd<V, T>
+        where TSums : ISinkMode
+    {
+        V.Store(sum + SinkMode<T, V>.Start<TSums>(sums, to, count), sums, to, count);
+        V.Store(product + SinkMode<T, V>.Start<TSums>(products, to, count), products, to, count);
+    }
+}
+
+/// <summary>
+/// Adds up the sums over chunks, in order, to dbias and dgain, and finds what
+/// dx = gain rstd (dy - dbias/N - xHat dgain/N) takes of each column.
+/// </summary>
+internal readonly struct BatchNormCoefficients<T>(
+    DeviceBuffer<T> sums, DeviceBuffer<T> products, DeviceBuffer<T> gain, DeviceBuffer<T> rstd,
+    GradientSink<T> dgain, GradientSink<T> dbias, DeviceBuffer<T> scale, DeviceBuffer<T> slope, DeviceBuffer<T> offset, int chunks, int columns, T rows, T divisor, bool isTraining)
+    : IKernel<T>
+    where T : unmanaged, IFloatingPointIeee754<T>
+{
+    public void Run<V>(int first, int end, int chunk)
+        where V : struct, ISimd<V, T>
+    {
+        V zero = V.Splat(T.Zero);
+        for (int i = first; i < end; i += V.Width)
+        {
+            int count = end - i;
+            V sumDy = zero, sumDyXHat = zero, r = V.Load(rstd, i, count, zero), s = V.Load(gain, i, count, zero) * r;
+            for (int k = i; k < chunks * columns; k += columns)
+            {
+                sumDy += V.Load(sums, k, count, zero);
+                sumDyXHat += V.Load(products, k, count, zero);
+            }
+            sumDyXHat *= r;
+            AddTo(dbias, i, count, sumDy);
+            AddTo(dgain, i, count, sumDyXHat);
+            V.Store(s, scale, i, count);
+            V.Store(isTraining ? s * r * sumDyXHat * V.Splat(-T.One / divisor) : zero, slope, i, count);
+            V.Store(isTraining ? s * sumDy * V.Splat(-T.One / rows) : zero, offset, i, count);
+        }
+    }
+
+    private static void AddTo<V>(GradientSink<T> sink, int i, int count, V value)
+        where V : struct, ISimd<V, T>
+    {
+        if (sink.IsWanted)
+        {
+            V.Store(sink.Accumulate ? value + V.Load(sink.Buffer, i, count, value) : value, sink.Buffer, i, count);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using MiniGrad.Backends;
+
+namespace MiniGrad.Ops;
+
+/// <summary>
+/// y = (x - mean) scale + bias, row after row, with scale = gain rstd; the last of the kernels of batch normalization's forward pass.
+/// </summary>
+internal readonly struct BatchNormForward<T> : IKernel<T>
+    where T : unmanaged, IFloatingPointIeee754<T>
+{
+    private readonly DeviceBuffer<T> x, mean, scale, bias, y;
+    private readonly int columns;
+
+    private BatchNormForward(
+        DeviceBuffer<T> x, DeviceBuffer<T> mean, DeviceBuffer<T> scale, DeviceBuffer<T> bias, DeviceBuffer<T> y, int columns) =>
+        (this.x, this.mean, this.scale, this.bias, this.y, this.columns) = (x, mean, scale, bias, y, columns);
+
+    /// <summary>Finds the statistics of chunks of rows, combines them, and writes y.</summary>
+    public static void Run(
+        IBackend<T> backend, Tensor<T> x, Tensor<T> gain, Tensor<T> bias, DeviceBuffer<T> y, DeviceBuffer<T> mean, DeviceBuffer<T> rstd,
+        RunningStatistics<T> running, bool isTraining, T divisor, T epsilon)
+    {
+        int rows = x.Shape[0], columns = x.Shape[1], grain = RowChunks.Grain(rows, columns), chunks = RowChunks.Count(rows, columns);
+        using Scratch<T> scratch = backend.Pool.RentScratch<T>(((2 * chunks) + 1) * columns);
+        DeviceBuffer<T> scale = scratch.Buffer.Slice(0, columns);
+        DeviceBuffer<T> means = scratch.Buffer.Slice(columns, chunks * columns);
+        DeviceBuffer<T> squares = scratch.Buffer.Slice((1 + chunks) * columns, chunks * columns);
+        if (isTraining)
+        {
+            backend.Run(new ColumnMoments<T>(x.Value, means, squares, columns), rows, grain);
+        }
+        backend.Run(
+            new BatchNormStatistics<T>(
+                x.Value, means, squares, gain.Value, mean, rstd, scale, running, rows, grain, columns, isTraining, divisor, epsilon),
+            columns, ColumnChunks.Grain(chunks, columns));
+        backend.Run(new BatchNormForward<T>(x.Value, mean, scale, bias.Value, y, columns), rows, grain);
+    }
+
+    public void Run<V>(int first, int end, int chunk)
+        where V : struct, ISimd<V, T>
+    {
+        for (int row = first; row < end; row++)
+        {
+            Write<V>(x.Slice(row * columns, columns), y.Slice(row * columns, columns));
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Write<V>(DeviceBuffer<T> from, DeviceBuffer<T> to)
+        where V : struct, ISimd<V, T>
+    {
+        DeviceBuffer<T> centers = mean, scales = scale, shifts = bias;
+        int i = CacheLine.ElementsBefore<T, V>(to), length = columns;
+        if (i > 0)
+        {
+            WriteAt<V>(0, i, from, centers, scales, shifts, to);
+        }
+        for (; i <= length - V.Width; i += V.Width)
+        {
+            WriteAt<V>(i, V.Width, from, centers, scales, shifts, to);
+        }
+        if (i < length)
+        {
+            WriteAt<V>(i, length - i, from, centers, scales, shifts, to);
+        }
+    }
+
+    // Called with a count of V.Width the partial loads and stores fold to plain ones, so that one text serves rows and their ends.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void WriteAt<V>(
+        int i, int count, DeviceBuffer<T> x, DeviceBuffer<T> mean, DeviceBuffer<T> scale, DeviceBuffer<T> bias, DeviceBuffer<T> y)
+        where V : struct, ISimd<V, T>
+    {
+        V zero = V.Splat(T.Zero), deviation = V.Load(x, i, count, zero) - V.Load(mean, i, count, zero);
+        V.Store(V.MultiplyAdd(deviation, V.Load(scale, i, count, zero), V.Load(bias, i, count, zero)), y, i, count);
+    }
+}
+
+/// <summary>
+/// Combines the moments of chunks of rows, in order, to the statistics of each column. With n rows of mean m and sum S in a chunk,
+/// <code>
+/// mean = (1/N) sum n m      sum (x - mean)^2 = sum S + n (m - mean)^2
+/// </code>
+/// In evaluation takes the running statistics.
+/// </summary>
+internal readonly struct BatchNormStatistics<T>(
+    DeviceBuffer<T> x, DeviceBuffer<T> means, DeviceBuffer<T> squares, DeviceBuffer<T> gain, DeviceBuffer<T> mean, DeviceBuffer<T> rstd,
+    DeviceBuffer<T> scale, RunningStatistics<T> running, int rows, int grain, int columns, bool isTraining, T divisor, T epsilon)
+    : IKernel<T>
+    where T : unmanaged, IFloatingPointIeee754<T>
+{
+    public void Run<V>(int first, int end, int chunk)
+        where V : struct, ISimd<V, T>
+    {
+        V one = V.Splat(T.One), perDivisor = V.Splat(T.One / divisor);
+        for (int i = first; i < end; i += V.Width)
+        {
+            int count = end - i;
+            V mu, variance;
+            if (isTraining)
+            {
+                (mu, V sum) = OfBatch<V>(i, count);
+                variance = sum * perDivisor;
+                UpdateRunning(i, count, mu, sum);
+            }
+            else
+            {
+                // A copy, since training may move the running statistics before backward.
+                (mu, variance) = (V.Load(running.Mean, i, count, one), V.Load(running.Variance, i, count, one));
+            }
+            V r = one / V.Sqrt(variance + V.Splat(epsilon));
+            V.Store(mu, mean, i, count);
+            V.Store(r, rstd, i, count);
+            V.Store(V.Load(gain, i, count, one) * r, scale, i, count);
+        }
+    }
+
+    private (V Mean, V Sum) OfBatch<V>(int i, int count)
+        where V : struct, ISimd<V, T>
+    {
+        int last = (((rows - 1) / grain) * columns) + i;
+        T total = T.CreateChecked(rows), chunk = T.CreateChecked(grain), rest = T.CreateChecked(rows - ((rows - 1) / grain * grain));
+        V zero = V.Splat(T.Zero), m = V.Load(means, last, count, zero) * V.Splat(rest / total), share = V.Splat(chunk / total);
+        for (int k = i; k < last; k += columns)
+        {
+            m = V.MultiplyAdd(V.Load(means, k, count, zero), share, m);
+        }
+        V distance = V.Load(means, last, count, zero) - m;
+        V sum = V.MultiplyAdd(distance * V.Splat(rest), distance, V.Load(squares, last, count, zero));
+        V size = V.Splat(chunk);
+        for (int k = i; k < last; k += columns)
+        {
+            distance = V.Load(means, k, count, zero) - m;
+            sum += V.MultiplyAdd(distance * size, distance, V.Load(squares, k, count, zero));
+        }
+        return (V.Load(x, i, count, zero) + m, sum);
+    }
+
+    private void UpdateRunning<V>(int i, int count, V mu, V sum)
+        where V : struct, ISimd<V, T>
+    {
+        if (running.Mean.Length > 0)
+        {
+            V zero = V.Splat(T.Zero), rho = V.Splat(T.CreateTruncating(running.Momentum));
+            V unbiased = sum * V.Splat(T.One / T.CreateChecked(rows - 1));
+            V oldMean = V.Load(running.Mean, i, count, zero), oldVariance = V.Load(running.Variance, i, count, zero);
+            V.Store(V.MultiplyAdd(rho, mu - oldMean, oldMean), running.Mean, i, count);
+            V.Store(V.MultiplyAdd(rho, unbiased - oldVariance, oldVariance), running.Variance, i, count);
+        }
+    }
+}
