@@ -9,12 +9,12 @@ internal static class ConsoleTable
     public static void Print(IAnsiConsole console, Comparison comparison)
     {
         IReadOnlyList<SummaryRow> rows = Summary.Rows(comparison);
-        int columns = Summary.Columns(rows);
+        IReadOnlyList<string> headings = Summary.Headings(comparison.Settings.Metrics, rows);
         Table table = new() { Border = TableBorder.Rounded };
-        for (int i = 0; i < columns; i++)
+        foreach (string heading in headings)
         {
-            bool text = SummaryRow.Headings[i] is "norm" or "remarks";
-            TableColumn column = new(Markup.Escape(SummaryRow.Headings[i]));
+            bool text = heading is "norm" or "remarks";
+            TableColumn column = new(Markup.Escape(heading));
             table.AddColumn(text ? column.LeftAligned() : column.RightAligned());
         }
         int batchSize = rows.Count > 0 ? rows[0].BatchSize : 0;
@@ -25,7 +25,7 @@ internal static class ConsoleTable
                 table.AddEmptyRow();
                 batchSize = row.BatchSize;
             }
-            table.AddRow([.. row.Cells.Take(columns).Select(cell => Markup.Escape(cell.ToString()))]);
+            table.AddRow([.. row.Cells.Take(headings.Count).Select(cell => Markup.Escape(cell.ToString()))]);
         }
         console.Write(table);
     }

@@ -21,10 +21,10 @@ internal sealed class CurveRecorder(int stepsPerEpoch, int epochs)
     public bool IsEpochComplete => stepsOfEpoch == stepsPerEpoch;
 
     /// <summary>Adds a step; true if it completes a point of the curve.</summary>
-    public bool Add(long step, double loss, int images, double seconds)
+    public bool Add(long step, double loss, int cases, double seconds)
     {
-        point.Add(loss, images);
-        epoch.Add(loss, images);
+        point.Add(loss, cases);
+        epoch.Add(loss, cases);
         stepsOfEpoch++;
         if (stepsOfEpoch % stepsPerPoint != 0 && stepsOfEpoch != stepsPerEpoch)
         {

@@ -1,49 +1,56 @@
-using System.Globalization;
+using System.Text.Json;
+using MiniGrad.Backends;
 
 namespace MiniGrad.Samples.Compare;
 
-/// <summary>A checked choice of what to compare.</summary>
-internal sealed record MlpSettings
+/// <summary>A checked choice of perceptrons to compare.</summary>
+internal sealed record MlpSettings : ComparisonSettings
 {
     /// <summary>Below this size the paper's choice of batch norm's variance is the unbiased one: it has 4, not 128.</summary>
     private const int SmallBatch = 32;
-
-    private const int MostSeeds = 1000;
-
-    public required IReadOnlyList<string> Norms { get; init; }
-
-    public required IReadOnlyList<int> BatchSizes { get; init; }
 
     public required IReadOnlyList<int> Hidden { get; init; }
 
     public required string Activation { get; init; }
 
-    public required int Epochs { get; init; }
-
-    public required IReadOnlyList<ulong> Seeds { get; init; }
-
-    public required string Optimizer { get; init; }
-
-    public required double LearningRate { get; init; }
-
     public required string BatchVariance { get; init; }
-
-    public required string Dtype { get; init; }
-
-    public required string Device { get; init; }
-
-    public required int Threads { get; init; }
-
-    public required bool DryRun { get; init; }
 
     public required ImageData Data { get; init; }
 
-    /// <summary>What is trained, in order. Seeds are outermost, so that stopping early leaves the most to compare.</summary>
-    public IEnumerable<(string Norm, int BatchSize, ulong Seed)> Plan =>
-        from seed in Seeds from batchSize in BatchSizes from norm in Norms select (norm, batchSize, seed);
+    /// <summary>Where the data were read from; null for the embedded ones.</summary>
+    public string? DataDirectory { get; init; }
 
-    /// <summary>The number of networks that are trained.</summary>
-    public int RunCount => Seeds.Count * BatchSizes.Count * Norms.Count;
+    public override string Experiment => "mlp";
+
+    public override string DataText => Data.ToString();
+
+    public override string Title => $"Normalization schemes compared on {Data.Source}";
+
+    public override string Lead =>
+        $"A {Layers} perceptron ({Activation}), trained with {Optimizer} at learning rate {Word(LearningRate)} for " +
+        $"{Count(Epochs, "epoch")}, {Count(Seeds.Count, "seed")}. " +
+        "The setting of section 6.6 and figure 6 of Layer Normalization (Ba, Kiros, Hinton 2016).";
+
+    public override string Explanation =>
+        "Train loss is the mean over the images of the last epoch, each as it was met; test loss and error are of all test images after it. " +
+        "Seconds and steps count training alone.";
+
+    public override MetricNames Metrics { get; } = new("loss", "test", ScoresLoss: false);
+
+    public override IEnumerable<(string Name, string Value)> Lines =>
+    [
+        ("network", $"{Layers}, {Activation}, He initialization, softmax cross-entropy"),
+        ("batch norm's variance", string.Join(
+            ", ", BatchSizes.Select(size => $"{(UsesUnbiasedVariance(size) ? "unbiased" : "biased")} at {size}"))),
+    ];
+
+    public override IEnumerable<string> Words =>
+    [
+        "--hidden", string.Join(',', Hidden), "--activation", Activation, "--batch-variance", BatchVariance,
+        .. DataDirectory is null ? (string[])[] : ["--data", DataDirectory],
+    ];
+
+    private string Layers => $"{Data.Train.PixelsPerImage}-{string.Join('-', Hidden)}-{ImageSet.Classes}";
 
     /// <summary>Whether batch norm divides by N - 1 at this batch size.</summary>
     public bool UsesUnbiasedVariance(int batchSize) => BatchVariance == "unbiased" || (BatchVariance == "paper" && batchSize < SmallBatch);
@@ -58,24 +65,44 @@ internal sealed record MlpSettings
             BatchSizes = Numbers("--batch-sizes", options.BatchSizes),
             Hidden = Numbers("--hidden", options.Hidden, distinct: false),
             Activation = Choices.Require("--activation", options.Activation, Choices.Activations),
-            Epochs = options.Epochs is >= 1 and <= 100_000
-                ? options.Epochs
-                : throw new InputException($"--epochs {options.Epochs}: must be 1 to 100000."),
+            Epochs = RequireRange("--epochs", options.Epochs, 1, 100_000),
             Seeds = ParseSeeds(options.Seeds, options.Seed),
             Optimizer = Choices.Require("--optimizer", options.Optimizer, Choices.Optimizers),
-            LearningRate = options.LearningRate > 0 && double.IsFinite(options.LearningRate)
-                ? options.LearningRate
-                : throw new InputException($"--lr {options.LearningRate}: must be a number above 0."),
+            LearningRate = RequirePositive("--lr", options.LearningRate),
             BatchVariance = Choices.Require("--batch-variance", options.BatchVariance, ["paper", "biased", "unbiased"]),
             Dtype = Choices.Require("--dtype", options.Dtype, ["float", "double"]),
             Device = options.Device,
             Threads = options.Threads,
             DryRun = options.DryRun,
             Data = LoadAfterDeviceCheck(options),
+            DataDirectory = options.Data,
         };
         RequireBatchesThatFit(settings);
         RequireWholeGroups(settings);
         return settings;
+    }
+
+    public override TrainingRun<T> CreateRun<T>(IBackend<T> backend, string norm, int batchSize, ulong seed) =>
+        new MlpRun<T>(this, backend, norm, batchSize, seed);
+
+    public override ComparisonSettings ForWarmUp(int batchSize)
+    {
+        const int Steps = 12, Small = 64;
+        ImageSet images = Data.Train.First(batchSize * Steps);
+        return this with { Hidden = [Small, Small], Epochs = 1, DryRun = false, Data = Data with { Train = images, Test = images } };
+    }
+
+    public override void WriteJson(Utf8JsonWriter json)
+    {
+        ResultsJson.WriteArray(json, "hidden", Hidden, json.WriteNumberValue);
+        json.WriteString("activation", Activation);
+        json.WriteString("batchVariance", BatchVariance);
+        json.WriteStartObject("data");
+        json.WriteString("source", Data.Source);
+        json.WriteNumber("trainImages", Data.Train.Count);
+        json.WriteNumber("testImages", Data.Test.Count);
+        json.WriteNumber("pixels", Data.Train.PixelsPerImage);
+        json.WriteEndObject();
     }
 
     /// <summary>An unavailable device is reported before large files are read.</summary>
@@ -93,10 +120,7 @@ internal sealed record MlpSettings
             {
                 throw new InputException($"--batch-sizes {size}: there are only {settings.Data.Train.Count} training images.");
             }
-            if (size == 1 && settings.Norms.Any(norm => norm.StartsWith("batch", StringComparison.Ordinal)))
-            {
-                throw new InputException("--batch-sizes 1: batch norm needs at least 2 images in a batch; leave batch out of --norms.");
-            }
+            RequireBatchForStatistics(settings.Norms, size);
         }
     }
 
@@ -107,51 +131,6 @@ internal sealed record MlpSettings
         {
             throw new InputException(
                 $"--hidden {wrong}: group norm has {Groups} groups, so sizes must be multiples of {Groups}; or leave it out of --norms.");
-        }
-    }
-
-    private static ulong[] ParseSeeds(string text, ulong first)
-    {
-        string[] parts = text.Split(',', StringSplitOptions.TrimEntries);
-        if (parts.Length > 1)
-        {
-            ulong[] seeds = [.. parts.Select(part => ulong.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out ulong seed)
-                ? seed
-                : throw new InputException($"--seeds {text}: '{part}' is no seed; seeds are whole numbers from 0."))];
-            RequireDistinct("--seeds", text, seeds);
-            return seeds;
-        }
-        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count is >= 1 and <= MostSeeds
-            ? [.. Enumerable.Range(0, count).Select(i => first + (ulong)i)]
-            : throw new InputException($"--seeds {text}: must be how many seeds to run, 1 to {MostSeeds}, or seeds separated by commas.");
-    }
-
-    private static string[] Names(string option, string text, IReadOnlyList<string> allowed)
-    {
-        string[] names = [.. text.Split(',', StringSplitOptions.TrimEntries).Select(name => Choices.Require(option, name, allowed))];
-        RequireDistinct(option, text, names);
-        return names;
-    }
-
-    private static int[] Numbers(string option, string text, bool distinct = true)
-    {
-        const int Most = 65_536;
-        int[] numbers = [.. text.Split(',', StringSplitOptions.TrimEntries).Select(part =>
-            int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number is >= 1 and <= Most
-                ? number
-                : throw new InputException($"{option} {text}: '{part}' must be a whole number from 1 to {Most}, or several with commas."))];
-        if (distinct)
-        {
-            RequireDistinct(option, text, numbers);
-        }
-        return numbers;
-    }
-
-    private static void RequireDistinct<TItem>(string option, string text, IReadOnlyCollection<TItem> items)
-    {
-        if (items.Distinct().Count() != items.Count)
-        {
-            throw new InputException($"{option} {text}: names one of them twice.");
         }
     }
 }

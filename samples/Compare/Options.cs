@@ -2,9 +2,43 @@ using CommandLine;
 
 namespace MiniGrad.Samples.Compare;
 
+/// <summary>What comparisons of any kind are asked for.</summary>
+internal abstract class CompareOptions
+{
+    [Option("seeds", Default = "1", HelpText = "How many seeds to run, from --seed on; or the seeds themselves, separated by commas.")]
+    public string Seeds { get; set; } = "";
+
+    [Option("seed", Default = 1ul, HelpText = "The first seed: it decides the initial weights and the order of the training data.")]
+    public ulong Seed { get; set; }
+
+    [Option("optimizer", Default = "adam", HelpText = "sgd (momentum 0.9), adam, adamw or rmsprop.")]
+    public string Optimizer { get; set; } = "";
+
+    [Option("data", HelpText = "Directory with the four IDX files of MNIST or Fashion-MNIST, raw or .gz (default: embedded MNIST-10k).")]
+    public string? Data { get; set; }
+
+    [Option("device", Default = "auto", HelpText = "cpu, cuda or auto.")]
+    public string Device { get; set; } = "";
+
+    [Option("threads", Default = 0, HelpText = "Threads of the CPU; 0 is one per core. Results do not depend on it.")]
+    public int Threads { get; set; }
+
+    [Option("dtype", Default = "float", HelpText = "float or double.")]
+    public string Dtype { get; set; } = "";
+
+    [Option("out", HelpText = "Directory for results.json, curves.csv, report.html and the figures (default: runs/<verb>-<time>).")]
+    public string? Out { get; set; }
+
+    [Option("dry-run", HelpText = "A few steps of everything, to see that it works; without --out into a temporary directory.")]
+    public bool DryRun { get; set; }
+
+    [Option("verbose", HelpText = "Say which device and vector width are used, and where data come from.")]
+    public bool Verbose { get; set; }
+}
+
 /// <summary>What <c>mlp</c> was asked for, as typed; <see cref="MlpSettings"/> is what is made of it.</summary>
 [Verb("mlp", HelpText = "Train a multilayer perceptron with each scheme and batch size and report them side by side (the default).")]
-internal sealed class MlpOptions
+internal sealed class MlpOptions : CompareOptions
 {
     public const string DefaultNorms = "none,batch,layer,weight,rms";
 
@@ -23,41 +57,11 @@ internal sealed class MlpOptions
     [Option("epochs", Default = 3, HelpText = "How often the training images are gone through.")]
     public int Epochs { get; set; }
 
-    [Option("seeds", Default = "1", HelpText = "How many seeds to run, from --seed on; or the seeds themselves, separated by commas.")]
-    public string Seeds { get; set; } = "";
-
-    [Option("seed", Default = 1ul, HelpText = "The first seed: it decides the initial weights and the order of the images.")]
-    public ulong Seed { get; set; }
-
-    [Option("optimizer", Default = "adam", HelpText = "sgd (momentum 0.9), adam, adamw or rmsprop.")]
-    public string Optimizer { get; set; } = "";
-
     [Option("lr", Default = 1e-3, HelpText = "Learning rate.")]
     public double LearningRate { get; set; }
 
     [Option("batch-variance", Default = "paper", HelpText = "Batch norm's variance: biased, unbiased, or paper (unbiased below batch 32).")]
     public string BatchVariance { get; set; } = "";
-
-    [Option("data", HelpText = "Directory with the four IDX files of MNIST or Fashion-MNIST, raw or .gz (default: embedded MNIST-10k).")]
-    public string? Data { get; set; }
-
-    [Option("device", Default = "auto", HelpText = "cpu, cuda or auto.")]
-    public string Device { get; set; } = "";
-
-    [Option("threads", Default = 0, HelpText = "Threads of the CPU; 0 is one per core. Results do not depend on it.")]
-    public int Threads { get; set; }
-
-    [Option("dtype", Default = "float", HelpText = "float or double.")]
-    public string Dtype { get; set; } = "";
-
-    [Option("out", HelpText = "Directory for results.json, curves.csv, report.html and the figures (default: runs/mlp-<time>).")]
-    public string? Out { get; set; }
-
-    [Option("dry-run", HelpText = "A few steps of everything, to see that it works; without --out into a temporary directory.")]
-    public bool DryRun { get; set; }
-
-    [Option("verbose", HelpText = "Say which device and vector width are used, and where data come from.")]
-    public bool Verbose { get; set; }
 }
 
 /// <summary>What <c>invariance</c> was asked for.</summary>

@@ -24,7 +24,7 @@ internal static class Program
         string[] withVerb = hasVerb ? args : [DefaultVerb, .. args];
         return SampleHost.ParseVerb(withVerb, output, Footer, typeof(MlpOptions), typeof(InvarianceOptions)) switch
         {
-            MlpOptions options => new MlpCommand(options, output).Run(stop),
+            MlpOptions options => new CompareCommand(MlpSettings.From(options), options, output).Run(stop),
             InvarianceOptions options => InvarianceCommand.Run(options, output),
             _ => 0,
         };

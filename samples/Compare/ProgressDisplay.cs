@@ -18,24 +18,24 @@ internal interface IRunObserver
 /// <summary>Shows how runs get on: bars on a terminal, one line per epoch elsewhere.</summary>
 internal static class ProgressDisplay
 {
-    public static TResult Show<TResult>(IAnsiConsole console, TextWriter output, int runs, Func<IRunObserver, TResult> work) =>
+    public static TResult Show<TResult>(IAnsiConsole console, TextWriter output, ComparisonSettings settings, Func<IRunObserver, TResult> work) =>
         console.Profile.Capabilities.Interactive
             ? console.Progress()
                 .AutoClear(true)
                 .Columns(
                     new SpinnerColumn(), new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(),
                     new PercentageColumn(), new RemainingTimeColumn())
-                .Start(context => work(new Bars(context, runs)))
-            : work(new Lines(output, runs));
+                .Start(context => work(new Bars(context, settings)))
+            : work(new Lines(output, settings));
 
-    private static string Describe(RunResult run) => run.Diverged is { } diverged
+    private static string Describe(RunResult run, MetricNames metrics) => run.Diverged is { } diverged
         ? string.Create(CultureInfo.InvariantCulture, $"diverged at step {diverged.Step}: loss {diverged.Value:G4}")
         : run.StoppedAt is { } step ? $"stopped at step {step}"
-        : string.Create(CultureInfo.InvariantCulture, $"test error {run.FinalTestError:0.00 %}");
+        : metrics.Describe(run.Epochs[^1]);
 
-    private sealed class Bars(ProgressContext context, int runs) : IRunObserver
+    private sealed class Bars(ProgressContext context, ComparisonSettings settings) : IRunObserver
     {
-        private readonly ProgressTask all = context.AddTask("all runs", maxValue: runs);
+        private readonly ProgressTask all = context.AddTask("all runs", maxValue: settings.RunCount);
         private ProgressTask? current;
         private string name = "";
 
@@ -57,18 +57,18 @@ internal static class ProgressDisplay
 
         public void End(RunResult run)
         {
-            current!.Description = Markup.Escape($"{name}  {Describe(run)}");
+            current!.Description = Markup.Escape($"{name}  {Describe(run, settings.Metrics)}");
             current.StopTask();
             all.Increment(1);
         }
     }
 
-    private sealed class Lines(TextWriter output, int runs) : IRunObserver
+    private sealed class Lines(TextWriter output, ComparisonSettings settings) : IRunObserver
     {
         private int begun;
         private string name = "";
 
-        public void Begin(string run, long steps) => name = $"[{++begun}/{runs}] {run}";
+        public void Begin(string run, long steps) => name = $"[{++begun}/{settings.RunCount}] {run}";
 
         public void Reach(long step, double loss)
         {
@@ -76,14 +76,14 @@ internal static class ProgressDisplay
 
         public void EndEpoch(EpochResult epoch) => output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{name}  epoch {epoch.Epoch}  train loss {epoch.TrainLoss:0.0000}  test loss {epoch.TestLoss:0.0000}  " +
-            $"test error {epoch.TestError:0.00 %}  {epoch.Seconds:0.0} s"));
+            $"{name}  epoch {epoch.Epoch}  train {settings.Metrics.Loss} {epoch.TrainLoss:0.0000}  {settings.Metrics.TestLoss} {epoch.TestLoss:0.0000}  " +
+            $"{settings.Metrics.TestError} {epoch.TestError:0.00 %}  {epoch.Seconds:0.0} s"));
 
         public void End(RunResult run)
         {
             if (run.FinalTestError is null || run.StoppedAt is not null)
             {
-                output.WriteLine($"{name}  {Describe(run)}");
+                output.WriteLine($"{name}  {Describe(run, settings.Metrics)}");
             }
         }
     }

@@ -5,28 +5,22 @@ namespace MiniGrad.Samples.Compare;
 /// <summary>The command that repeats a comparison: every option that matters for the results, spelled out.</summary>
 internal static class ReproducingCommand
 {
-    public static string For(MlpSettings settings, string? dataDirectory)
+    public static string For(ComparisonSettings settings)
     {
         List<string> words =
         [
-            "dotnet", "run", "-c", "Release", "--project", "samples/Compare", "--", "mlp",
+            "dotnet", "run", "-c", "Release", "--project", "samples/Compare", "--", settings.Experiment,
+            .. settings.Words,
             "--norms", string.Join(',', settings.Norms),
             "--batch-sizes", string.Join(',', settings.BatchSizes),
-            "--hidden", string.Join(',', settings.Hidden),
-            "--activation", settings.Activation,
             "--epochs", settings.Epochs.ToString(CultureInfo.InvariantCulture),
             .. Seeds(settings.Seeds),
             "--optimizer", settings.Optimizer,
             "--lr", settings.LearningRate.ToString(CultureInfo.InvariantCulture),
-            "--batch-variance", settings.BatchVariance,
             "--dtype", settings.Dtype,
             "--device", settings.Device,
             "--threads", settings.Threads.ToString(CultureInfo.InvariantCulture),
         ];
-        if (dataDirectory is not null)
-        {
-            words.AddRange(["--data", dataDirectory]);
-        }
         if (settings.DryRun)
         {
             words.Add("--dry-run");

@@ -14,13 +14,17 @@ internal static class ResultsJson
     {
         using Utf8JsonWriter json = new(stream, Format);
         json.WriteStartObject();
-        json.WriteString("experiment", comparison.Experiment);
+        json.WriteString("experiment", comparison.Settings.Experiment);
         json.WriteString("command", comparison.Command);
         json.WriteString("version", comparison.Version);
         json.WritePropertyName("machine");
         WriteMachine(json, comparison.Machine);
         json.WritePropertyName("settings");
         WriteSettings(json, comparison.Settings);
+        if (comparison.Settings.Findings(comparison.Runs) is { Count: > 0 } findings)
+        {
+            WriteArray(json, "findings", findings, json.WriteStringValue);
+        }
         if (comparison.Stopped)
         {
             json.WriteBoolean("stopped", true);
@@ -45,28 +49,20 @@ internal static class ResultsJson
         json.WriteEndObject();
     }
 
-    private static void WriteSettings(Utf8JsonWriter json, MlpSettings settings)
+    private static void WriteSettings(Utf8JsonWriter json, ComparisonSettings settings)
     {
         json.WriteStartObject();
         WriteArray(json, "norms", settings.Norms, json.WriteStringValue);
         WriteArray(json, "batchSizes", settings.BatchSizes, json.WriteNumberValue);
-        WriteArray(json, "hidden", settings.Hidden, json.WriteNumberValue);
-        json.WriteString("activation", settings.Activation);
         json.WriteNumber("epochs", settings.Epochs);
         WriteArray(json, "seeds", settings.Seeds, json.WriteNumberValue);
         json.WriteString("optimizer", settings.Optimizer);
         json.WriteNumber("learningRate", settings.LearningRate);
-        json.WriteString("batchVariance", settings.BatchVariance);
         json.WriteString("dtype", settings.Dtype);
         json.WriteString("device", settings.Device);
         json.WriteNumber("threads", settings.Threads);
         json.WriteBoolean("dryRun", settings.DryRun);
-        json.WriteStartObject("data");
-        json.WriteString("source", settings.Data.Source);
-        json.WriteNumber("trainImages", settings.Data.Train.Count);
-        json.WriteNumber("testImages", settings.Data.Test.Count);
-        json.WriteNumber("pixels", settings.Data.Train.PixelsPerImage);
-        json.WriteEndObject();
+        settings.WriteJson(json);
         json.WriteEndObject();
     }
 
@@ -98,6 +94,10 @@ internal static class ResultsJson
         {
             json.WriteNull("finalTestError");
         }
+        if (run.Dynamics.Count > 0)
+        {
+            WriteDynamics(json, run.Dynamics);
+        }
         json.WriteNumber("stepsPerSecond", Math.Round(run.StepsPerSecond, 2));
         if (run.Diverged is { } diverged)
         {
@@ -113,20 +113,30 @@ internal static class ResultsJson
         json.WriteEndObject();
     }
 
+    private static void WriteDynamics(Utf8JsonWriter json, IReadOnlyList<Dynamics> probes)
+    {
+        json.WriteStartArray("dynamics");
+        foreach (Dynamics probe in probes)
+        {
+            json.WriteStartObject();
+            json.WriteString("when", probe.When);
+            WriteArray(json, "gradientNorm", probe.GradientNorm, value => WriteAnyNumber(json, value));
+            WriteArray(json, "gateSaturation", probe.Saturation, value => WriteAnyNumber(json, value));
+            WriteArray(json, "hiddenSpread", probe.HiddenSpread, value => WriteAnyNumber(json, value));
+            WriteArray(json, "cellSpread", probe.CellSpread, value => WriteAnyNumber(json, value));
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    }
+
     /// <summary>JSON has no NaN and no infinity: they become the strings "NaN", "Infinity" and "-Infinity".</summary>
     public static void WriteAnyNumber(Utf8JsonWriter json, string name, double value)
     {
-        if (double.IsFinite(value))
-        {
-            json.WriteNumber(name, value);
-        }
-        else
-        {
-            json.WriteString(name, value.ToString(CultureInfo.InvariantCulture));
-        }
+        json.WritePropertyName(name);
+        WriteAnyNumber(json, value);
     }
 
-    private static void WriteArray<TItem>(Utf8JsonWriter json, string name, IEnumerable<TItem> items, Action<TItem> write)
+    public static void WriteArray<TItem>(Utf8JsonWriter json, string name, IEnumerable<TItem> items, Action<TItem> write)
     {
         json.WriteStartArray(name);
         foreach (TItem item in items)
@@ -134,5 +144,17 @@ internal static class ResultsJson
             write(item);
         }
         json.WriteEndArray();
+    }
+
+    private static void WriteAnyNumber(Utf8JsonWriter json, double value)
+    {
+        if (double.IsFinite(value))
+        {
+            json.WriteNumberValue(value);
+        }
+        else
+        {
+            json.WriteStringValue(value.ToString(CultureInfo.InvariantCulture));
+        }
     }
 }

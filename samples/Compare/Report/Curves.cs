@@ -4,7 +4,7 @@ namespace MiniGrad.Samples.Compare.Report;
 internal enum Metric
 {
     TrainLoss,
-    TestError,
+    Test,
 }
 
 /// <summary>What a figure shows it against.</summary>
@@ -24,7 +24,7 @@ internal static class Curves
     /// The curve of one scheme at one batch size. All its runs have the same steps, so points are joined by their place in the run; where a
     /// run broke down or was stopped, the rest of the curve is that of the others.
     /// </summary>
-    public static IReadOnlyList<DrawnPoint> Of(IEnumerable<RunResult> runs, Metric metric, Progress progress)
+    public static IReadOnlyList<DrawnPoint> Of(IEnumerable<RunResult> runs, MetricNames names, Metric metric, Progress progress)
     {
         CurvePoint[][] curves = [.. runs.Select(run => (metric == Metric.TrainLoss
             ? Smooth(run.Curve)
@@ -33,7 +33,7 @@ internal static class Curves
         for (int i = 0; i < curves.Select(curve => curve.Length).DefaultIfEmpty().Max(); i++)
         {
             CurvePoint[] points = [.. curves.Where(curve => curve.Length > i).Select(curve => curve[i])];
-            Spread y = Spread.Of(points.Select(point => metric == Metric.TrainLoss ? point.TrainLoss : 100 * point.Test!.TestError))!.Value;
+            Spread y = Spread.Of(points.Select(point => metric == Metric.TrainLoss ? point.TrainLoss : names.ScoreOf(point.Test!)))!.Value;
             Spread x = Spread.Of(points.Select(point => progress == Progress.Steps ? point.Step : point.Seconds))!.Value;
             drawn.Add(new DrawnPoint(x.Median, y.Median, y.Least, y.Most));
         }

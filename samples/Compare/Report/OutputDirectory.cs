@@ -39,25 +39,30 @@ internal sealed class OutputDirectory
     /// <summary>Writes all files. results.json comes last, so that where it is, the others are.</summary>
     public void Save(Comparison comparison)
     {
-        Figure[] figures =
-        [
-            .. from metric in Enum.GetValues<Metric>()
-               from progress in Enum.GetValues<Progress>()
-               select new Figure(comparison.Runs, comparison.Settings, metric, progress),
-        ];
-        foreach (Figure figure in figures)
+        IReadOnlyList<Picture> pictures = PicturesOf(comparison);
+        foreach (Picture picture in pictures)
         {
-            Save(figure.Name + ".svg", stream => stream.Write(Encoding.UTF8.GetBytes(figure.ToSvg())));
-            Save(figure.Name + ".png", stream => stream.Write(figure.ToPng()));
+            Save(picture.Name + ".svg", stream => stream.Write(Encoding.UTF8.GetBytes(picture.ToSvg())));
+            Save(picture.Name + ".png", stream => stream.Write(picture.ToPng()));
         }
         Save("curves.csv", stream =>
         {
             using StreamWriter csv = new(stream);
             CurvesCsv.Write(comparison.Runs, csv);
         });
-        Save("report.html", stream => stream.Write(Encoding.UTF8.GetBytes(HtmlReport.Write(comparison, figures))));
+        Save("report.html", stream => stream.Write(Encoding.UTF8.GetBytes(HtmlReport.Write(comparison, pictures))));
         Save("results.json", stream => ResultsJson.Write(comparison, stream));
     }
+
+    /// <summary>The pictures of a comparison: learning curves and, of recurrent networks, dynamics.</summary>
+    public static IReadOnlyList<Picture> PicturesOf(Comparison comparison) =>
+    [
+        .. from metric in Enum.GetValues<Metric>()
+           from progress in Enum.GetValues<Progress>()
+           select new LearningFigure(comparison.Runs, comparison.Settings, metric, progress),
+        .. from when in comparison.Runs.SelectMany(run => run.Dynamics).Select(probe => probe.When).Distinct()
+           select new DynamicsFigure(comparison.Runs, comparison.Settings, when),
+    ];
 
     /// <summary>Writes a file beside its place and moves it there when it is complete.</summary>
     public static void WriteWhole(string path, Action<Stream> write)

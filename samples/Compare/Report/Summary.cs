@@ -3,11 +3,7 @@ using System.Globalization;
 namespace MiniGrad.Samples.Compare.Report;
 
 /// <summary>A row of the result table: one scheme at one batch size, over all seeds.</summary>
-internal sealed record SummaryRow(int BatchSize, string Norm, IReadOnlyList<Cell> Cells)
-{
-    public static IReadOnlyList<string> Headings { get; } =
-        ["batch", "norm", "parameters", "train loss", "test loss", "test error", "s / epoch", "steps / s", "remarks"];
-}
+internal sealed record SummaryRow(int BatchSize, string Norm, IReadOnlyList<Cell> Cells);
 
 /// <summary>A cell of the result table.</summary>
 /// <param name="Text">The value, or the median over seeds.</param>
@@ -20,9 +16,12 @@ internal readonly record struct Cell(string Text, string? Range = null)
 /// <summary>Makes the result table, for the console and the report alike. With several seeds, a cell is the median and the range.</summary>
 internal static class Summary
 {
-    /// <summary>How many columns to show: remarks, the last, only if there are any.</summary>
-    public static int Columns(IReadOnlyList<SummaryRow> rows) =>
-        SummaryRow.Headings.Count - (rows.Any(row => row.Cells[^1].Text.Length > 0) ? 0 : 1);
+    /// <summary>The columns to show: remarks, the last, only if there are any.</summary>
+    public static IReadOnlyList<string> Headings(MetricNames metrics, IReadOnlyList<SummaryRow> rows) =>
+    [
+        "batch", "norm", "parameters", $"train {metrics.Loss}", metrics.TestLoss, metrics.TestError, "s / epoch", "steps / s",
+        .. rows.Any(row => row.Cells[^1].Text.Length > 0) ? (string[])["remarks"] : [],
+    ];
 
     public static IReadOnlyList<SummaryRow> Rows(Comparison comparison)
     {

@@ -100,7 +100,7 @@ public sealed class CompareProgramTests : IDisposable
     [InlineData("--norms layer,layer", "--norms layer,layer: names one of them twice")]
     [InlineData("--norms ,", "--norms '': must be one of")]
     [InlineData("--batch-sizes 0", "--batch-sizes 0: '0' must be a whole number")]
-    [InlineData("--batch-sizes 1", "--batch-sizes 1: batch norm needs at least 2")]
+    [InlineData("--batch-sizes 1", "--batch-sizes 1: batch norm needs at least 2 cases")]
     [InlineData("--batch-sizes 9000", "--batch-sizes 9000: there are only 8004 training images")]
     [InlineData("--hidden 10,x", "--hidden 10,x: 'x' must be a whole number")]
     [InlineData("--hidden 12 --norms group", "--hidden 12: group norm has 8 groups")]

@@ -60,7 +60,7 @@ public class CurvesTests
     public void Drawn_curves_are_medians_with_the_range_over_seeds()
     {
         RunResult[] runs = [.. Settings.Seeds.Select(seed => MadeUpRuns.Run(Settings, "rms", 128, seed))];
-        IReadOnlyList<DrawnPoint> curve = Curves.Of(runs, Metric.TestError, Progress.Steps);
+        IReadOnlyList<DrawnPoint> curve = Curves.Of(runs, Settings.Metrics, Metric.Test, Progress.Steps);
         Assert.Equal(3, curve.Count);
         double[] errors = [.. runs.Select(run => 100 * run.Epochs[1].TestError).Order()];
         Assert.Equal(new DrawnPoint(runs[0].Epochs[1].Step, errors[1], errors[0], errors[2]), curve[1]);
@@ -70,7 +70,7 @@ public class CurvesTests
     public void A_run_that_broke_down_leaves_the_rest_of_the_curve_to_the_others()
     {
         RunResult whole = MadeUpRuns.Run(Settings, "rms", 128, 1), broken = whole with { Curve = [.. whole.Curve.Take(5)], Epochs = [] };
-        IReadOnlyList<DrawnPoint> curve = Curves.Of([broken, whole], Metric.TrainLoss, Progress.Seconds);
+        IReadOnlyList<DrawnPoint> curve = Curves.Of([broken, whole], Settings.Metrics, Metric.TrainLoss, Progress.Seconds);
         Assert.Equal(whole.Curve.Count, curve.Count);
         Assert.Equal(whole.Curve[^1].Seconds, curve[^1].X);
     }

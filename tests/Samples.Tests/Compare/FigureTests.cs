@@ -11,10 +11,10 @@ public class FigureTests
 
     [Theory]
     [InlineData("TrainLoss", "Steps", "training loss", "training steps")]
-    [InlineData("TestError", "Seconds", "test error, %", "seconds of training")]
+    [InlineData("Test", "Seconds", "test error, %", "seconds of training")]
     public void A_vector_picture_names_its_axes_panels_and_curves(string metric, string progress, string y, string x)
     {
-        Figure figure = new(Comparison.Runs, Comparison.Settings, Enum.Parse<Metric>(metric), Enum.Parse<Progress>(progress));
+        LearningFigure figure = new(Comparison.Runs, Comparison.Settings, Enum.Parse<Metric>(metric), Enum.Parse<Progress>(progress));
         XDocument svg = XDocument.Parse(figure.ToSvg());
         Assert.Equal($"{figure.Width}", svg.Root!.Attribute("width")!.Value);
         string text = string.Join('\n', svg.Descendants(svg.Root.Name.Namespace + "text").Select(element => element.Value.Trim()));
@@ -29,9 +29,9 @@ public class FigureTests
     [Fact]
     public void A_pixel_picture_has_every_curve_in_both_panels()
     {
-        Figure figure = new(Comparison.Runs, Comparison.Settings, Metric.TrainLoss, Progress.Seconds);
+        LearningFigure figure = new(Comparison.Runs, Comparison.Settings, Metric.TrainLoss, Progress.Seconds);
         using SKBitmap png = SKBitmap.Decode(figure.ToPng());
-        Assert.Equal((2 * figure.Width, 2 * Figure.Height), (png.Width, png.Height));
+        Assert.Equal((2 * figure.Width, 2 * Picture.Height), (png.Width, png.Height));
         foreach (string norm in Comparison.Settings.Norms)
         {
             SKColor color = SKColor.Parse(SchemeColors.Of(norm));
@@ -43,7 +43,7 @@ public class FigureTests
     [Fact]
     public void A_picture_of_no_runs_is_empty_but_is_one()
     {
-        Figure figure = new([], Comparison.Settings, Metric.TestError, Progress.Steps);
+        LearningFigure figure = new([], Comparison.Settings, Metric.Test, Progress.Steps);
         Assert.NotNull(XDocument.Parse(figure.ToSvg()).Root);
         Assert.NotEmpty(figure.ToPng());
     }

@@ -6,7 +6,8 @@ namespace MiniGrad.Samples.Tests.Compare;
 
 public partial class HtmlReportTests
 {
-    private static readonly Comparison Comparison = MadeUpRuns.Comparison(MadeUpRuns.Settings(options => options.Seeds = "2"));
+    private static readonly MlpSettings Settings = MadeUpRuns.Settings(options => options.Seeds = "2");
+    private static readonly Comparison Comparison = MadeUpRuns.Comparison(Settings);
 
     [Fact]
     public void The_report_needs_nothing_but_itself()
@@ -37,7 +38,7 @@ public partial class HtmlReportTests
         {
             Command = Hostile,
             Machine = Comparison.Machine with { Processor = Hostile },
-            Settings = Comparison.Settings with { Data = Comparison.Settings.Data with { Source = Hostile } },
+            Settings = Settings with { Data = Settings.Data with { Source = Hostile } },
         };
         string html = Write(hostile);
         Assert.DoesNotContain("<img src=x", html, StringComparison.Ordinal);
@@ -55,13 +56,7 @@ public partial class HtmlReportTests
         Assert.Contains("2 of 20 runs were begun", html, StringComparison.Ordinal);
     }
 
-    private static string Write(Comparison comparison) => HtmlReport.Write(
-        comparison,
-        [
-            .. from metric in Enum.GetValues<Metric>()
-               from progress in Enum.GetValues<Progress>()
-               select new Figure(comparison.Runs, comparison.Settings, metric, progress),
-        ]);
+    private static string Write(Comparison comparison) => HtmlReport.Write(comparison, OutputDirectory.PicturesOf(comparison));
 
     [GeneratedRegex("src=\"([^\"]*)\"")]
     private static partial Regex Source();

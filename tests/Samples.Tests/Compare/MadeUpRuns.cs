@@ -26,18 +26,17 @@ internal static class MadeUpRuns
         return MlpSettings.From(options);
     }
 
-    public static Comparison Comparison(MlpSettings settings) => new(
-        "mlp",
-        ReproducingCommand.For(settings, null),
+    public static Comparison Comparison(ComparisonSettings settings) => new(
+        ReproducingCommand.For(settings),
         "0.0.0-test",
         new Machine("A processor", 2, "A system", "A runtime", "cpu"),
         settings,
         [.. settings.Plan.Select(run => Run(settings, run.Norm, run.BatchSize, run.Seed))],
         Stopped: false);
 
-    public static RunResult Run(MlpSettings settings, string norm, int batchSize, ulong seed)
+    public static RunResult Run(ComparisonSettings settings, string norm, int batchSize, ulong seed)
     {
-        int stepsPerEpoch = settings.Data.Train.Count / batchSize;
+        int stepsPerEpoch = 8004 / batchSize;
         double speed = 1 + (.3 * settings.Norms.ToList().IndexOf(norm)) + (.05 * seed);
         CurveRecorder recorder = new(stepsPerEpoch, settings.Epochs);
         Random noise = new((int)seed);
