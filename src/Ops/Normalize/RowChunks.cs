@@ -13,7 +13,7 @@ internal static class RowChunks
     public static int Grain(int rows, int columns)
     {
         int grain = Math.Max(ElementsPerChunk / columns, (rows + MostChunks - 1) / MostChunks);
-        return Math.Clamp(grain > 1 ? grain & ~1 : grain, 1, rows);
+        return Math.Clamp(grain > 1 ? (grain + 1) & ~1 : grain, 1, rows);
     }
 
     /// <summary>The number of chunks.</summary>

@@ -127,6 +127,42 @@ public class NormalizerPropertyTests
 
     [Theory]
     [MemberData(nameof(Widths))]
+    public void A_row_is_normalized_alike_alone_in_a_pair_and_as_the_last_of_an_odd_number(SimdWidth width)
+    {
+        foreach (int columns in (int[])[1, 17, 400, 1000])
+        {
+            foreach (string name in (string[])["layer", "layer simple", "rms", "rms with bias"])
+            {
+                Shape[] shapes = Normalizers.Shapes(name, 5, columns), alone = Normalizers.Shapes(name, 1, columns);
+                double[][] inputs = Run.Inputs(shapes);
+                double[] dy = TestArrays.Random(5 * columns, 77);
+                Run all = Run.Of<float>(t => Normalizers.Fused(name, t), shapes, inputs, dy, width);
+                for (int row = 0; row < 5; row++)
+                {
+                    Range part = (row * columns)..((row + 1) * columns);
+                    Run one = Run.Of<float>(t => Normalizers.Fused(name, t), alone, [inputs[0][part], .. inputs[1..]], dy[part], width);
+                    Assert.Equal(one.Y, all.Y[part]);
+                    Assert.Equal(one.Gradients[0], all.Gradients[0][part]);
+                }
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Widths))]
+    public void A_first_case_far_from_all_others_does_no_harm_to_the_batch(SimdWidth width)
+    {
+        Shape[] shapes = Normalizers.Shapes("batch", 100, 70);
+        double[][] inputs = Run.Inputs(shapes);
+        Array.Fill(inputs[0], 1000, 0, 70);
+        Run expected = Run.Of<double>(t => Normalizers.Composed("batch", t), shapes, inputs);
+        Run got = Run.Of<float>(t => Normalizers.Fused("batch", t), shapes, inputs, width: width);
+        Assert.InRange(Run.Difference(expected.Y, got.Y), 0, 1e-6);
+        Assert.InRange(Run.Difference(expected.Gradients[1], got.Gradients[1]), 0, 1e-5);
+    }
+
+    [Theory]
+    [MemberData(nameof(Widths))]
     public void A_NaN_stays_in_its_row(SimdWidth width)
     {
         foreach (string name in (string[])["layer", "layer simple", "rms", "rms with bias", "group"])

@@ -1,0 +1,21 @@
+namespace MiniGrad.Ops.Tests.Normalize;
+
+public class RowChunksTests
+{
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(5, 4097)]
+    [InlineData(3, 100000)]
+    [InlineData(300, 20000)]
+    [InlineData(128, 1000)]
+    [InlineData(2101, 1000)]
+    [InlineData(32768, 768)]
+    [InlineData(1000001, 3)]
+    public void Chunks_cover_all_rows_in_pairs_and_are_few(int rows, int columns)
+    {
+        int grain = RowChunks.Grain(rows, columns), count = RowChunks.Count(rows, columns);
+        Assert.InRange(rows, ((count - 1) * grain) + 1, count * grain);
+        Assert.True(grain % 2 == 0 || grain == 1 || count == 1, $"{grain} rows per chunk leave one without a partner in each");
+        Assert.InRange(count, 1, 128);
+    }
+}
