@@ -27,7 +27,8 @@ public static class CudaBackend
         CudaDevice device = new(options);
         try
         {
-            return new CudaBackend<T>(device, options, makePool(new CudaAllocator(device, options.SegmentBytes)));
+            CudaAllocator allocator = new(device, options.SegmentBytes);
+            return new CudaBackend<T>(device, options, makePool(allocator));
         }
         catch
         {

@@ -66,13 +66,13 @@ internal sealed unsafe class CudaDevice : IDisposable
             void* argument = pointer;
             code = Driver.cuLaunchKernel(kernel.Function, (uint)blocks, 1, 1, (uint)threads, 1, 1, 0, Stream.Raw, &argument, null);
         }
-        if (code == 0 && synchronous)
-        {
-            code = Driver.cuStreamSynchronize(Stream.Raw);
-        }
         if (code != 0)
         {
-            throw CudaError.Driver(code, $"{nameof(Driver.cuLaunchKernel)}({kernel.Name})");
+            throw CudaError.Driver(code, $"{nameof(Driver.cuLaunchKernel)} of {kernel.Name}");
+        }
+        if (synchronous && (code = Driver.cuStreamSynchronize(Stream.Raw)) != 0)
+        {
+            throw CudaError.Driver(code, $"{nameof(Driver.cuStreamSynchronize)} after {kernel.Name}");
         }
     }
 

@@ -32,8 +32,11 @@ internal abstract class CudaHandle : SafeHandle
 
     protected sealed override bool ReleaseHandle()
     {
-        int code = context is null ? 0 : Driver.cuCtxSetCurrent(context.Raw);
-        code = code == 0 ? Destroy(handle) : code;
+        if (context is not null)
+        {
+            _ = Driver.cuCtxSetCurrent(context.Raw);
+        }
+        int code = Destroy(handle);
         context?.DangerousRelease();
         return code is 0 or CudaError.Deinitialized or CudaError.InvalidContext or CudaError.ContextDestroyed || CudaError.IsFatal(code);
     }
@@ -73,11 +76,11 @@ internal sealed unsafe class StreamHandle : CudaHandle
 /// <summary>A mark in a stream that the host can wait for.</summary>
 internal sealed unsafe class EventHandle : CudaHandle
 {
-    public EventHandle(ContextHandle context, bool timing = false)
+    public EventHandle(ContextHandle context)
         : base(context)
     {
         nint created;
-        CudaError.Check(Driver.cuEventCreate(&created, timing ? 0 : Driver.EventDisableTiming), nameof(Driver.cuEventCreate));
+        CudaError.Check(Driver.cuEventCreate(&created, Driver.EventDisableTiming), nameof(Driver.cuEventCreate));
         Own(created);
     }
 

@@ -6,6 +6,7 @@ extern "C" __global__ void map(MapArguments k)
     for (unsigned p = first_index(); p < k.packs; p += all_threads())
     {
         Pack x = load_pack(k.x + p * pack_size);
+        #pragma unroll
         for (unsigned lane = 0; lane < pack_size; lane++)
             x.lanes[lane] = forward(x.lanes[lane], k.c);
         store_pack(k.y + p * pack_size, x);
@@ -21,11 +22,13 @@ extern "C" __global__ void map_vjp(MapArguments k)
         const Pack dy = load_pack(k.dy + p * pack_size);
         const Pack saved = reads_saved ? load_pack(k.x + p * pack_size) : dy;
         Pack dx;
+        #pragma unroll
         for (unsigned lane = 0; lane < pack_size; lane++)
             dx.lanes[lane] = vjp(saved.lanes[lane], dy.lanes[lane], k.c);
         if (k.accumulate)
         {
             const Pack old = load_pack(k.y + p * pack_size);
+            #pragma unroll
             for (unsigned lane = 0; lane < pack_size; lane++)
                 dx.lanes[lane] += old.lanes[lane];
         }

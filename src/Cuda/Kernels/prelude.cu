@@ -94,6 +94,7 @@ struct Team
     // The combination of all threads' values, in every thread, in an order that never varies.
     template <class Combine> __device__ __forceinline__ real across(real value, Combine combine) const
     {
+        #pragma unroll
         for (int distance = warp_size / 2; distance > 0; distance /= 2)
             value = combine(value, __shfl_xor_sync(all_lanes, value, distance));
         if (size == warp_size)
@@ -120,6 +121,7 @@ struct Philox
         : of{(unsigned)block, (unsigned)(block >> 32), (unsigned)stream, (unsigned)(stream >> 32)}
     {
         unsigned key0 = (unsigned)seed, key1 = (unsigned)(seed >> 32);
+        #pragma unroll
         for (int round = 0; round < 10; round++)
         {
             const unsigned long long p0 = 0xD2511F53ull * of[0], p1 = 0xCD9E8D57ull * of[2];

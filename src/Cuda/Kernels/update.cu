@@ -16,6 +16,7 @@ extern "C" __global__ void update_parameters(UpdateArguments k)
         const Pack gradient = load_pack(e.gradient + p * pack_size);
         Pack state0 = states > 0 ? load_pack(e.state0 + p * pack_size) : gradient;
         Pack state1 = states > 1 ? load_pack(e.state1 + p * pack_size) : gradient;
+        #pragma unroll
         for (unsigned lane = 0; lane < pack_size; lane++)
         {
             const Three now = update(value.lanes[lane], gradient.lanes[lane], state0.lanes[lane], state1.lanes[lane], k.c);

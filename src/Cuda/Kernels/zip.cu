@@ -16,6 +16,7 @@ DEVICE Pack load_operand(const real* operand, int at, int step)
     if (step == 1)
         return load_pack(operand + at);
     Pack same;
+    #pragma unroll
     for (unsigned lane = 0; lane < pack_size; lane++)
         same.lanes[lane] = operand[at];
     return same;
@@ -27,6 +28,7 @@ extern "C" __global__ void zip(ZipArguments k)
     {
         const Place at = locate(k.axes, p * pack_size);
         Pack a = load_operand(k.a, at.a, k.axes.steps_a[3]), b = load_operand(k.b, at.b, k.axes.steps_b[3]);
+        #pragma unroll
         for (unsigned lane = 0; lane < pack_size; lane++)
             a.lanes[lane] = forward(a.lanes[lane], b.lanes[lane], k.c);
         store_pack(k.y + p * pack_size, a);
@@ -43,6 +45,7 @@ DEVICE void write_pack(real* to, unsigned at, Pack value, int accumulate)
     if (accumulate)
     {
         const Pack old = load_pack(to + at);
+        #pragma unroll
         for (unsigned lane = 0; lane < pack_size; lane++)
             value.lanes[lane] += old.lanes[lane];
     }
@@ -61,6 +64,7 @@ extern "C" __global__ void zip_vjp(ZipVjpArguments k)
             a = load_operand(k.a, at.a, k.axes.steps_a[3]);
             b = load_operand(k.b, at.b, k.axes.steps_b[3]);
         }
+        #pragma unroll
         for (unsigned lane = 0; lane < pack_size; lane++)
         {
             const Two gradient = vjp(a.lanes[lane], b.lanes[lane], dy.lanes[lane], k.c);

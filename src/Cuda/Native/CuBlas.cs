@@ -17,9 +17,6 @@ internal static unsafe partial class CuBlas
     public static partial int cublasDestroy_v2(nint handle);
 
     [LibraryImport(Library)]
-    public static partial int cublasGetVersion_v2(nint handle, int* version);
-
-    [LibraryImport(Library)]
     public static partial int cublasSetStream_v2(nint handle, nint stream);
 
     [LibraryImport(Library)]

@@ -88,9 +88,6 @@ internal static unsafe partial class Driver
     public static partial int cuEventSynchronize(nint awaited);
 
     [LibraryImport(Library)]
-    public static partial int cuEventElapsedTime(float* milliseconds, nint start, nint end);
-
-    [LibraryImport(Library)]
     public static partial int cuEventDestroy_v2(nint destroyed);
 
     [LibraryImport(Library)]

@@ -13,9 +13,6 @@ internal static unsafe partial class Nvrtc
     public static partial byte* nvrtcGetErrorString(int result);
 
     [LibraryImport(Library)]
-    public static partial int nvrtcVersion(int* major, int* minor);
-
-    [LibraryImport(Library)]
     public static partial int nvrtcGetNumSupportedArchs(int* count);
 
     [LibraryImport(Library)]

@@ -96,8 +96,10 @@ internal readonly struct DropoutKernel<T>(DropoutMask<T> mask, DeviceBuffer<T> x
             {
                 const State& state = k.mask.state;
                 const Philox words(state.seed, state.stream, state.position / 4 + block);
-                for (int lane = 0, i = 4 * block; lane < 4 && i < k.x.length; lane++, i++)
-                    k.y.write(i, (words.of[lane] < k.mask.threshold ? real(0) : k.mask.scale) * k.x[i]);
+                #pragma unroll
+                for (int lane = 0; lane < 4; lane++)
+                    if (4 * block + lane < k.x.length)
+                        k.y.write(4 * block + lane, (words.of[lane] < k.mask.threshold ? real(0) : k.mask.scale) * k.x[4 * block + lane]);
             }
         }
         """;

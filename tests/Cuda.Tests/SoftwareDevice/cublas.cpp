@@ -35,12 +35,6 @@ API Result cublasDestroy_v2(void* handle)
     live_blas_handles--;
     return success;
 }
-API Result cublasGetVersion_v2(void*, int* version)
-{
-    ENTER;
-    *version = 130000;
-    return success;
-}
 API Result cublasSetStream_v2(void* handle, void* stream)
 {
     ENTER;

@@ -67,7 +67,9 @@ struct KernelHost                       // What a module calls back; kernel_shim
     void (*trap)(const char* why, int line);
 };
 struct Module { void* library; const KernelEntry* kernels; int count; Thread** current; };
+extern std::set<Module*>& modules;
 extern const KernelHost kernel_host;
+void destroy_modules();
 void on_worker(const std::function<void()>& job);
 Result run_grid(Module* module, const KernelEntry* kernel, Uint3 grid, Uint3 block, void** arguments, std::string& message);
 
@@ -82,3 +84,4 @@ extern std::set<Graph*>& graphs;
 Result submit(void* stream, Operation operation);
 bool is_capturing();
 void drain_all();
+void destroy_streams();

@@ -6,7 +6,7 @@
 #include <memory>
 #include <unistd.h>
 
-extern long long live_modules;
+std::set<Module*>& modules = *new std::set<Module*>;
 struct Function { Module* module; const KernelEntry* entry; };
 static std::set<Function*>& functions = *new std::set<Function*>;
 
@@ -30,20 +30,30 @@ API Result cuModuleLoadData(void** out, const void* image)
     auto* module = new Module{library, (const KernelEntry*)dlsym(library, "softcuda_kernels"), *(int*)dlsym(library, "softcuda_kernel_count"), nullptr};
     *(KernelHost*)dlsym(library, "softcuda_host") = kernel_host;
     on_worker([&] { module->current = ((Thread** (*)())dlsym(library, "softcuda_current_slot"))(); });
-    live_modules++;
+    modules.insert(module);
     *out = module;
     return success;
+}
+static void destroy(Module* module)
+{
+    for (auto i = functions.begin(); i != functions.end();)
+        i = (*i)->module == module ? (delete *i, functions.erase(i)) : std::next(i);
+    dlclose(module->library);
+    modules.erase(module);
+    delete module;
+}
+void destroy_modules()
+{
+    while (!modules.empty())
+        destroy(*modules.begin());
 }
 API Result cuModuleUnload(void* handle)
 {
     ENTER_CONTEXT;
     drain_all();
-    auto* module = (Module*)handle;
-    for (auto i = functions.begin(); i != functions.end();)
-        i = (*i)->module == module ? (delete *i, functions.erase(i)) : std::next(i);
-    dlclose(module->library);
-    delete module;
-    live_modules--;
+    if (!modules.count((Module*)handle))
+        return invalid_handle;
+    destroy((Module*)handle);
     return success;
 }
 API Result cuModuleGetFunction(void** function, void* handle, const char* name)

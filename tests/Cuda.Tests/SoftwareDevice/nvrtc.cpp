@@ -55,12 +55,6 @@ static std::string with_kernel_table(const Program& program)
 }
 
 API const char* nvrtcGetErrorString(Result result) { return result == compilation_error ? "NVRTC_ERROR_COMPILATION" : result ? "NVRTC_ERROR" : "NVRTC_SUCCESS"; }
-API Result nvrtcVersion(int* major, int* minor)
-{
-    ENTER;
-    *major = 13, *minor = 0;
-    return success;
-}
 API Result nvrtcGetNumSupportedArchs(int* count)
 {
     ENTER;

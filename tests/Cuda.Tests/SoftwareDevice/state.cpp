@@ -23,7 +23,7 @@ Result injected(const char* entry)
 // ---- What tests call.
 
 struct Counts { long long allocations, bytes, streams, events, modules, graphs, contexts, blas_handles, programs; };
-long long live_modules, live_blas_handles, live_programs;
+long long live_blas_handles, live_programs;
 
 API void softcuda_configure(const Settings* settings)
 {
@@ -50,7 +50,7 @@ API int softcuda_calls(const char* entry)
 API void softcuda_counts(Counts* counts)
 {
     std::lock_guard<std::recursive_mutex> guard(state.lock);
-    *counts = {(long long)allocations.size(), (long long)used_memory, (long long)streams.size(), (long long)events.size(), live_modules,
+    *counts = {(long long)allocations.size(), (long long)used_memory, (long long)streams.size(), (long long)events.size(), (long long)modules.size(),
                (long long)graphs.size(), state.primary_references, live_blas_handles, live_programs};
 }
 API const char* softcuda_message() { return state.message.c_str(); }
@@ -122,6 +122,8 @@ API Result cuDevicePrimaryCtxRelease_v2(int)
     {
         drain_all();
         release_all();
+        if (state.sticky)               // Nothing could be destroyed any more: the context takes it all with it.
+            destroy_streams(), destroy_modules();
         state.sticky = success;         // A new context starts afresh; on a GPU it takes a new process.
     }
     return success;

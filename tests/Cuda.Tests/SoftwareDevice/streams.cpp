@@ -28,6 +28,15 @@ void drain_all()
     for (Stream* stream : streams)
         drain(stream);
 }
+void destroy_streams()
+{
+    for (Stream* stream : streams)
+        delete stream;
+    for (void* event : events)
+        delete (Event*)event;
+    streams.clear();
+    events.clear();
+}
 bool is_capturing()
 {
     return std::any_of(streams.begin(), streams.end(), [](Stream* stream) { return stream->capture; });
@@ -118,12 +127,6 @@ API Result cuEventSynchronize(void* handle)
     while (event->reached < event->wanted && !event->stream->queue.empty())
         step(event->stream);
     return state.sticky;
-}
-API Result cuEventElapsedTime(float* milliseconds, void* start, void* end)
-{
-    ENTER_CONTEXT;
-    *milliseconds = 0.001f;             // A software device has no speed to tell of.
-    return events.count(start) && events.count(end) ? success : invalid_handle;
 }
 
 // Pageable memory is read before the call returns; pinned memory when the copy runs, as by a GPU.

@@ -1,0 +1,77 @@
+using System.Numerics;
+using MiniGrad.Backends;
+using MiniGrad.Ops;
+using MiniGrad.Ops.Cpu;
+using MiniGrad.Training;
+
+namespace MiniGrad.Cuda.Tests;
+
+/// <summary>Twenty steps of training give the processor's losses and weights, in every mode of the device.</summary>
+public class TrainingTests : SoftwareDeviceTest
+{
+    [Theory]
+    [InlineData(false, SoftwareDevice.Order.Forward)]
+    [InlineData(true, SoftwareDevice.Order.Forward)]
+    [InlineData(false, SoftwareDevice.Order.Reverse)]
+    [InlineData(true, SoftwareDevice.Order.Random)]
+    internal void A_perceptron_in_float_follows_the_processor(bool lazy, SoftwareDevice.Order order)
+    {
+        SoftwareDevice.Configure(lazy, order);
+        AssertFollows<float>(1e-5);
+    }
+
+    [Fact]
+    public void A_perceptron_in_double_follows_the_processor() => AssertFollows<double>(1e-11);
+
+    [Fact]
+    public void Two_runs_are_equal_to_the_last_bit()
+    {
+        Assert.Equal(OnDevice<float>(), OnDevice<float>());
+    }
+
+    private static void AssertFollows<T>(double tolerance)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        using IBackend<T> cpu = CpuBackend.Create<T>(1);
+        double[] expected = Train(cpu), got = OnDevice<T>();
+        double largest = expected.Max(Math.Abs), worst = expected.Zip(got, (a, b) => Math.Abs(a - b)).Max();
+        Assert.True(worst <= tolerance * largest, $"Differs by {worst:g3}.");
+    }
+
+    private static double[] OnDevice<T>()
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        using CudaBackend<T> backend = Create<T>();
+        return Train(backend);
+    }
+
+    /// <summary>The losses, then the weights.</summary>
+    private static double[] Train<T>(IBackend<T> backend)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        const int rows = 9, inputs = 13, classes = 5;
+        using Mlp<T> model = new(backend, inputs, [17, 11], classes, new Philox(1), NormalizationScheme.None, Activation.Relu);
+        using Adam<T> optimizer = new(model.Parameters, 0.01);
+        using Tape<T> tape = new(backend);
+        Philox random = new(2);
+        T[] x = new T[rows * inputs];
+        int[] labels = new int[rows];
+        List<double> numbers = [];
+        for (int step = 0; step < 20; step++)
+        {
+            random.Normal<T>(x);
+            for (int row = 0; row < rows; row++)
+            {
+                labels[row] = random.NextInt32(classes);
+            }
+            Tensor<T> loss = model.Forward(tape.Constant(x, new Shape(rows, inputs)), Phase.Training).SoftmaxCrossEntropy(labels);
+            tape.Backward(loss);
+            optimizer.Step();
+            optimizer.ZeroGradients();
+            numbers.Add(double.CreateChecked(loss.Item()));
+            tape.Reset();
+        }
+        numbers.AddRange(model.Parameters.SelectMany(parameter => parameter.ToArray()).Select(double.CreateChecked));
+        return [.. numbers];
+    }
+}
