@@ -6,16 +6,17 @@ namespace MiniGrad.Ops.Cpu;
 /// <summary>Matrix products: how the work is cut so that operands come from near caches.</summary>
 /// <remarks>
 /// The scheme is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), with the panel of B packed
-/// just before use:
+/// on the way, by the first tile that reads it:
 /// <code>
 /// pack all of A                                     once, shared by all threads
 /// for each block of at most MC rows of C            \  one chunk of work is one such block
 /// for each group of column panels of C              /  and one such group
 ///   for each block of at most KC steps over K       A's MC x KC block stays in L2
-///     for each panel of NR columns                  B's KC x NR panel is packed into L1
+///     for each panel of NR columns                  B's KC x NR panel stays in L1 or near it
 ///       for each tile of MR rows                    MR x NR of C in registers: the micro-kernel
 /// </code>
-/// Rows are spread evenly over tiles (11 or 10 each for 64), so no arithmetic is spent on padding of A.
+/// Products for which packing does not pay go other ways: <see cref="GemmDot{T, V}"/>, <see cref="GemmNarrow{T, V}"/> and
+/// <see cref="GemmStream{T, V}"/>. Rows are spread evenly over tiles (11 or 10 each for 64), so no arithmetic is spent on padding of A.
 /// An element of C is computed by one chunk, in the order of K that the shape fixes: results do not depend on the number of threads.
 /// </remarks>
 internal static unsafe class Gemm<T, V>
@@ -27,17 +28,9 @@ internal static unsafe class Gemm<T, V>
     private const int BytesOfKC = 1536;
     private const int MC = 240;
 
-    // Packing B does not pay where a single tile has all rows, so that B is used once, nor where B is so shallow that it stays in L1 or L2
-    // anyway.
-    // The first case goes through B in slabs of so few rows that the processor can prefetch each as one sequential stream, with C in L1.
-    private const int StepsOfSlab = 16;
-    private const int ShallowSteps = 16;
-
     // A chunk should take some microseconds, or handing it out costs more than it gains; some 16 keep a few threads equally busy.
     private const long FlopsPerChunk = 1 << 20;
-    // Where B streams through once, few: the longer the pieces of its rows, the better memory keeps up.
     private const int MaxGroups = 16;
-    private const int MaxGroupsOfStream = 4;
     private const int ElementsPerPackingChunk = 16384;
 
     private static int MR => GemmMicroKernel<T, V>.MR;
@@ -54,6 +47,16 @@ internal static unsafe class Gemm<T, V>
         if (GemmDot<T, V>.IsFaster(call))
         {
             GemmDot<T, V>.Multiply(workers, call);
+            return;
+        }
+        if (GemmNarrow<T, V>.IsFaster(call))
+        {
+            GemmNarrow<T, V>.Multiply(workers, call);
+            return;
+        }
+        if (GemmStream<T, V>.IsFaster(call))
+        {
+            GemmStream<T, V>.Multiply(workers, call);
             return;
         }
         Plan plan = new(call);
@@ -77,18 +80,14 @@ internal static unsafe class Gemm<T, V>
             TilesPerBlock = (Tiles + blocks - 1) / blocks;
             RowBlocks = (Tiles + TilesPerBlock - 1) / TilesPerBlock;
 
-            bool isPacked = call.PackedB.Length > 0;
-            Direct = !isPacked && !call.TransposeB && (Tiles == 1 || call.K <= ShallowSteps);
-            GoesAcross = Direct && Tiles > 1;
-            int mostSteps = Direct ? StepsOfSlab : BytesOfKC / sizeof(T);
+            int mostSteps = BytesOfKC / sizeof(T);
             DepthBlocks = Math.Max(1, (call.K + mostSteps - 1) / mostSteps);
             KC = (call.K + DepthBlocks - 1) / DepthBlocks;
 
             Panels = (call.N + NR - 1) / NR;
             SumsBatch = call.StrideC == 0;
             long flops = 2L * call.M * call.N * call.K * (SumsBatch ? call.Batch : 1) / RowBlocks;
-            int mostGroups = Direct && Tiles == 1 ? MaxGroupsOfStream : MaxGroups;
-            int groups = (int)Math.Clamp(flops / FlopsPerChunk, 1, Math.Min(Panels, mostGroups));
+            int groups = (int)Math.Clamp(flops / FlopsPerChunk, 1, Math.Min(Panels, MaxGroups));
             PanelsPerGroup = (Panels + groups - 1) / groups;
             Groups = (Panels + PanelsPerGroup - 1) / PanelsPerGroup;
             Chunks = RowBlocks * Groups * (SumsBatch ? 1 : call.Batch);
@@ -102,14 +101,6 @@ internal static unsafe class Gemm<T, V>
         public int TilesPerBlock { get; }
 
         public int RowBlocks { get; }
-
-        /// <summary>Whether the micro-kernel reads B where it is.</summary>
-        public bool Direct { get; }
-
-        /// <summary>
-        /// Whether a block is computed row by row of tiles, so that C is written sequentially, instead of panel by panel.
-        /// </summary>
-        public bool GoesAcross { get; }
 
         public int DepthBlocks { get; }
 
@@ -193,46 +184,127 @@ internal static unsafe class Gemm<T, V>
         private void MultiplyBlock(int product, int block, int group, int k, bool isFirst)
         {
             int depth = Math.Min(plan.KC, call.K - k);
-            T* a = packedA + (call.StrideA == 0 ? 0 : (nint)product * call.M * call.K) + ((nint)k * call.M);
-            T* b = (T*)call.B.Address + ((nint)product * call.StrideB);
-            T* c = (T*)call.C.Address + ((nint)product * call.StrideC);
-            T* bias = isFirst ? (T*)call.Bias.Address : null;
-            T* room = GemmWorkspace.Own<T>(NR * (nint)(depth + MR)), spare = room + (NR * (nint)depth);
-            int firstPanel = group * plan.PanelsPerGroup, panels = Math.Min(plan.Panels - firstPanel, plan.PanelsPerGroup);
-            int firstTile = block * plan.TilesPerBlock, tiles = Math.Min(plan.Tiles - firstTile, plan.TilesPerBlock);
-            (int outer, int inner) = plan.GoesAcross ? (tiles, panels) : (panels, tiles);
-            int packed = -1;
-            T* panelB = null;
-            nint strideB = call.N;
-            for (int i = 0; i < outer; i++)
+            int firstTile = block * plan.TilesPerBlock, firstPanel = group * plan.PanelsPerGroup;
+            T* room = GemmWorkspace.Own<T>(NR * (nint)(depth + MR));
+            Block of = new()
             {
-                for (int j = 0; j < inner; j++)
+                A = packedA + (call.StrideA == 0 ? 0 : (nint)product * call.M * call.K) + ((nint)k * call.M),
+                B = (T*)call.B.Address + ((nint)product * call.StrideB),
+                C = (T*)call.C.Address + ((nint)product * call.StrideC),
+                Bias = isFirst ? (T*)call.Bias.Address : null,
+                Add = call.Accumulate || !isFirst,
+                Step = k,
+                Depth = depth,
+                FirstTile = firstTile,
+                EndTile = Math.Min(plan.Tiles, firstTile + plan.TilesPerBlock),
+                FirstPanel = firstPanel,
+                EndPanel = Math.Min(plan.Panels, firstPanel + plan.PanelsPerGroup),
+                Room = room,
+                Spare = room + (NR * (nint)depth),
+            };
+            MultiplyBlock(of);
+        }
+
+        /// <summary>Panel by panel. The first tile brings a panel of B near, the others find it there and fetch what comes next.</summary>
+        private void MultiplyBlock(in Block block)
+        {
+            for (int panel = block.FirstPanel; panel < block.EndPanel; panel++)
+            {
+                Panel<T> b = FirstRead(block, panel, block.EndTile > block.FirstTile + 1);
+                for (int tile = block.FirstTile; tile < block.EndTile; tile++)
                 {
-                    int panel = firstPanel + (plan.GoesAcross ? j : i), tile = firstTile + (plan.GoesAcross ? i : j);
-                    int column = panel * NR, columns = Math.Min(NR, call.N - column);
-                    if (panel != packed)
+                    MultiplyTile(block, tile, panel, b);
+                    if (tile == block.FirstTile && b.Copy != null)
                     {
-                        packed = panel;
-                        bool isDirect = plan.Direct && columns == NR;
-                        strideB = isDirect ? call.N : PackedB<T, V>.PanelWidth(columns);
-                        panelB = isDirect ? b + ((nint)k * call.N) + column : Panel(b, room, k, depth, column, columns);
+                        b = new Panel<T>(block.Room, NR);
                     }
-                    int row = plan.FirstRow(tile), rows = plan.FirstRow(tile + 1) - row;
-                    T* to = c + ((nint)row * call.N) + column, tileBias = bias == null ? null : bias + column;
-                    Tile<T> target = new(to, call.N, columns, tileBias, call.Alpha, call.Accumulate || !isFirst, spare);
-                    GemmMicroKernel<T, V>.Run(rows, depth, a + ((nint)row * depth), panelB, strideB, target);
+                    b = Fetch(block, panel, b, tile - block.FirstTile);
                 }
             }
         }
 
-        private T* Panel(T* b, T* room, int k, int depth, int column, int columns)
+        private void MultiplyTile(in Block block, int tile, int panel, in Panel<T> b)
         {
+            int row = plan.FirstRow(tile), rows = plan.FirstRow(tile + 1) - row, column = panel * NR;
+            T* c = block.C + ((nint)row * call.N) + column, bias = block.Bias == null ? null : block.Bias + column;
+            Tile<T> target = new(c, call.N, Math.Min(NR, call.N - column), bias, call.Alpha, block.Add, block.Spare);
+            GemmMicroKernel<T, V>.Run(rows, block.Depth, block.A + ((nint)row * block.Depth), b, target);
+        }
+
+        /// <summary>How the first tile reads a panel: from where it is, if it can, with a copy for the others.</summary>
+        private Panel<T> FirstRead(in Block block, int panel, bool hasOthers)
+        {
+            int column = panel * NR, columns = Math.Min(NR, call.N - column), width = PackedB<T, V>.PanelWidth(columns);
             if (call.PackedB.Length > 0)
             {
-                return (T*)call.PackedB.Address + ((nint)column * call.K) + ((nint)k * PackedB<T, V>.PanelWidth(columns));
+                return new Panel<T>((T*)call.PackedB.Address + ((nint)column * call.K) + ((nint)block.Step * width), width);
             }
-            PackedB<T, V>.PackPanel(b, call.K, call.N, call.TransposeB, k, depth, column, columns, room);
-            return room;
+            if (columns == NR && !call.TransposeB)
+            {
+                return new Panel<T>(block.B + ((nint)block.Step * call.N) + column, call.N, hasOthers ? block.Room : null);
+            }
+            PackedB<T, V>.PackPanel(block.B, call.K, call.N, call.TransposeB, block.Step, block.Depth, column, columns, block.Room);
+            return new Panel<T>(block.Room, width);
         }
+
+        /// <summary>
+        /// The panel <paramref name="b"/>, read while part <paramref name="part"/> of the panel that comes after it is fetched from far
+        /// memory: the rows of a half of its steps, one cache line of each.
+        /// </summary>
+        private Panel<T> Fetch(in Block block, int panel, in Panel<T> b, int part)
+        {
+            const int lineBytes = 64;
+            int lines = NR * sizeof(T) / lineBytes, next = panel + 1, step = block.Step;
+            bool isPacked = call.PackedB.Length > 0;
+            // A transposed B is read along its rows, which the processor foresees.
+            if (part >= 2 * lines || (call.TransposeB && !isPacked))
+            {
+                return new Panel<T>(b.B, b.Stride);
+            }
+            if (next == block.EndPanel)
+            {
+                bool isLast = step + block.Depth >= call.K;
+                (next, step) = isLast ? (next, 0) : (block.FirstPanel, step + block.Depth);
+            }
+            nint stride = isPacked ? NR : call.N;
+            T* from = isPacked ? (T*)call.PackedB.Address + ((nint)next * NR * call.K) : block.B + (next * NR);
+            // The last number of a line: rows that start within one end a line later.
+            from += ((step + (part / lines * (block.Depth / 2))) * stride) + ((part % lines + 1) * (lineBytes / sizeof(T))) - 1;
+            return new Panel<T>(b.B, b.Stride, null, from, stride);
+        }
+    }
+
+    /// <summary>A block of rows of C, a group of its panels and a range of steps over K.</summary>
+    private readonly struct Block
+    {
+        /// <summary>The packed rows of A for these steps, from the first row of C on.</summary>
+        public T* A { get; init; }
+
+        public T* B { get; init; }
+
+        public T* C { get; init; }
+
+        public T* Bias { get; init; }
+
+        /// <summary>Whether C holds something to add to.</summary>
+        public bool Add { get; init; }
+
+        public int Step { get; init; }
+
+        public int Depth { get; init; }
+
+        public int FirstTile { get; init; }
+
+        public int EndTile { get; init; }
+
+        public int FirstPanel { get; init; }
+
+        public int EndPanel { get; init; }
+
+        /// <summary>Memory for a packed panel.</summary>
+        public T* Room { get; init; }
+
+        /// <summary>Memory for a tile.</summary>
+        public T* Spare { get; init; }
     }
 }

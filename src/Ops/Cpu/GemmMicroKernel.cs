@@ -37,6 +37,26 @@ internal readonly unsafe struct Tile<T>(T* c, nint rowStride, int columns, T* bi
     public readonly T* Spare = spare;
 }
 
+/// <summary>Where a tile's panel of B comes from, and what is fetched for later meanwhile.</summary>
+internal readonly unsafe struct Panel<T>(T* b, nint stride, T* copy = null, T* ahead = null, nint aheadStride = 0)
+    where T : unmanaged, IFloatingPointIeee754<T>
+{
+    /// <summary>The first step's numbers.</summary>
+    public readonly T* B = b;
+
+    /// <summary>Elements from one step to the next.</summary>
+    public readonly nint Stride = stride;
+
+    /// <summary>Where to put what is read, one step after the other, for the tiles that follow; null for nowhere.</summary>
+    public readonly T* Copy = copy;
+
+    /// <summary>What every other step asks for one cache line of, to have it near when its turn comes.</summary>
+    public readonly T* Ahead = ahead == null ? b : ahead;
+
+    /// <summary>Elements from one such line to the next.</summary>
+    public readonly nint AheadStride = aheadStride;
+}
+
 /// <summary>
 /// The innermost loop of a matrix product: a tile of C stays in registers while one column of A meets one row of B at a time.
 /// </summary>
@@ -51,8 +71,6 @@ internal static unsafe class GemmMicroKernel<T, V>
     where T : unmanaged, IFloatingPointIeee754<T>
     where V : struct, ISimd<V, T>
 {
-    private const int StepsWorthPrefetching = 64;
-
     /// <summary>Rows of a full tile.</summary>
     public static int MR
     {
@@ -69,47 +87,37 @@ internal static unsafe class GemmMicroKernel<T, V>
 
     /// <summary>
     /// C tile = alpha A B (+ C) (+ bias): A holds <paramref name="rows"/> numbers for each of <paramref name="depth"/> steps, one step
-    /// after the other; B holds a vector per step (if the tile is no wider) or two, <paramref name="strideB"/> elements apart from step
-    /// to step.
+    /// after the other; B holds a vector per step (if the tile is no wider) or two.
     /// </summary>
-    public static void Run(int rows, nint depth, T* a, T* b, nint strideB, in Tile<T> tile)
+    public static void Run(int rows, nint depth, T* a, in Panel<T> b, in Tile<T> tile)
     {
-        if (depth >= StepsWorthPrefetching && Sse.IsSupported)
-        {
-            // C is needed after the loop; its rows are far apart, so that nothing else would fetch them meanwhile.
-            for (int row = 0; row < rows; row++)
-            {
-                Sse.Prefetch0(tile.C + (row * tile.RowStride));
-                Sse.Prefetch0(tile.C + (row * tile.RowStride) + tile.Columns - 1);
-            }
-        }
         if (tile.Columns > V.Width)
         {
-            Run<Count.Two>(rows, depth, a, b, strideB, tile);
+            Run<Count.Two>(rows, depth, a, b, tile);
         }
         else
         {
-            Run<Count.One>(rows, depth, a, b, strideB, tile);
+            Run<Count.One>(rows, depth, a, b, tile);
         }
     }
 
-    private static void Run<TVectors>(int rows, nint depth, T* a, T* b, nint strideB, in Tile<T> tile)
+    private static void Run<TVectors>(int rows, nint depth, T* a, in Panel<T> b, in Tile<T> tile)
         where TVectors : struct, ICount
     {
         switch (rows)
         {
-            case 1: Run<Count.One, TVectors>(depth, a, b, strideB, tile); break;
-            case 2: Run<Count.Two, TVectors>(depth, a, b, strideB, tile); break;
-            case 3: Run<Count.Three, TVectors>(depth, a, b, strideB, tile); break;
-            case 4: Run<Count.Four, TVectors>(depth, a, b, strideB, tile); break;
-            case 5: Run<Count.Five, TVectors>(depth, a, b, strideB, tile); break;
-            case 6: Run<Count.Six, TVectors>(depth, a, b, strideB, tile); break;
-            case 7: Run<Count.Seven, TVectors>(depth, a, b, strideB, tile); break;
-            case 8: Run<Count.Eight, TVectors>(depth, a, b, strideB, tile); break;
-            case 9: Run<Count.Nine, TVectors>(depth, a, b, strideB, tile); break;
-            case 10: Run<Count.Ten, TVectors>(depth, a, b, strideB, tile); break;
-            case 11: Run<Count.Eleven, TVectors>(depth, a, b, strideB, tile); break;
-            default: Run<Count.Twelve, TVectors>(depth, a, b, strideB, tile); break;
+            case 1: Run<Count.One, TVectors>(depth, a, b, tile); break;
+            case 2: Run<Count.Two, TVectors>(depth, a, b, tile); break;
+            case 3: Run<Count.Three, TVectors>(depth, a, b, tile); break;
+            case 4: Run<Count.Four, TVectors>(depth, a, b, tile); break;
+            case 5: Run<Count.Five, TVectors>(depth, a, b, tile); break;
+            case 6: Run<Count.Six, TVectors>(depth, a, b, tile); break;
+            case 7: Run<Count.Seven, TVectors>(depth, a, b, tile); break;
+            case 8: Run<Count.Eight, TVectors>(depth, a, b, tile); break;
+            case 9: Run<Count.Nine, TVectors>(depth, a, b, tile); break;
+            case 10: Run<Count.Ten, TVectors>(depth, a, b, tile); break;
+            case 11: Run<Count.Eleven, TVectors>(depth, a, b, tile); break;
+            default: Run<Count.Twelve, TVectors>(depth, a, b, tile); break;
         }
     }
 
@@ -119,7 +127,7 @@ internal static unsafe class GemmMicroKernel<T, V>
     // every step of the loop. Everything here must be inlined, and stay small enough that the JIT does; that is why the rare tiles are
     // finished elsewhere.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Run<TRows, TVectors>(nint depth, T* a, T* b, nint strideB, in Tile<T> tile)
+    private static void Run<TRows, TVectors>(nint depth, T* a, in Panel<T> panel, in Tile<T> tile)
         where TRows : struct, ICount
         where TVectors : struct, ICount
     {
@@ -129,9 +137,33 @@ internal static unsafe class GemmMicroKernel<T, V>
         V c6 = zero, c7 = zero, c8 = zero, c9 = zero, c10 = zero, c11 = zero;
         V d0 = zero, d1 = zero, d2 = zero, d3 = zero, d4 = zero, d5 = zero;
         V d6 = zero, d7 = zero, d8 = zero, d9 = zero, d10 = zero, d11 = zero;
+        T* b = panel.B, copy = panel.Copy, ahead = panel.Ahead;
+        nint strideB = panel.Stride, aheadStride = panel.AheadStride;
+        T* c = tile.C, endC = c + (TRows.Value * tile.RowStride);
+        nint strideC = tile.RowStride;
         for (; depth > 0; depth--)
         {
             V left = Load(b), right = TVectors.Value > 1 ? Load(b + V.Width) : zero;
+            if ((depth & 1) == 0 && Sse.IsSupported)
+            {
+                Sse.Prefetch1(ahead);
+                ahead += aheadStride;
+            }
+            if ((depth & 3) == 1 && c < endC && Sse.IsSupported)
+            {
+                Sse.Prefetch0(c);
+                Sse.Prefetch0(c + (TVectors.Value * V.Width) - 1);
+                c += strideC;
+            }
+            if (copy != null)
+            {
+                Store(left, copy);
+                if (TVectors.Value > 1)
+                {
+                    Store(right, copy + V.Width);
+                }
+                copy += TVectors.Value * V.Width;
+            }
             MultiplyRow<TRows, TVectors>(0, a, left, right, ref c0, ref d0);
             MultiplyRow<TRows, TVectors>(1, a, left, right, ref c1, ref d1);
             MultiplyRow<TRows, TVectors>(2, a, left, right, ref c2, ref d2);
@@ -169,7 +201,7 @@ internal static unsafe class GemmMicroKernel<T, V>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void MultiplyRow<TRows, TVectors>(int row, T* a, V left, V right, ref V c, ref V d)
+    public static void MultiplyRow<TRows, TVectors>(int row, T* a, V left, V right, ref V c, ref V d)
         where TRows : struct, ICount
         where TVectors : struct, ICount
     {
@@ -185,7 +217,7 @@ internal static unsafe class GemmMicroKernel<T, V>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void StoreRow<TRows, TVectors>(int row, V c, V d, T* to, nint stride, bool add)
+    public static void StoreRow<TRows, TVectors>(int row, V c, V d, T* to, nint stride, bool add)
         where TRows : struct, ICount
         where TVectors : struct, ICount
     {

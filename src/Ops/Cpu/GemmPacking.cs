@@ -38,13 +38,10 @@ internal static unsafe class GemmPacking<T, V>
                 }
                 Store(Load(from + i), to + i);
             }
-            for (; i < count; i++)
+            for (; i < width; i += V.Width)
             {
-                to[i] = from[i];
-            }
-            for (; i < width; i++)
-            {
-                to[i] = T.Zero;
+                V rest = V.Load(new DeviceBuffer<T>((nint)from, count), i, count - i, zero);
+                V.Store(rest, new DeviceBuffer<T>((nint)to, width), i, width - i);
             }
         }
     }
@@ -55,22 +52,22 @@ internal static unsafe class GemmPacking<T, V>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Transpose(T* from, nint rowStride, int depth, int count, T* to, int width)
     {
-        int block = 32 / sizeof(T);
-        if (V.Width < block || count < block || depth < block)
+        int rows = 16 / sizeof(T), steps = 32 / sizeof(T);
+        if (V.Width < steps || count < rows || depth < steps)
         {
             TransposeOneByOne(from, rowStride, depth, count, to, width);
         }
         else
         {
-            for (int i = 0; i < count; i += block)
+            for (int k = 0; k < depth; k += steps)
             {
                 // The last block of a row or column overlaps the one before, so that none is partial.
-                int first = Math.Min(i, count - block);
-                T* row = from + (first * rowStride);
-                for (int k = 0; k < depth; k += block)
+                int step = Math.Min(k, depth - steps);
+                T* column = from + step, line = to + (step * (nint)width);
+                for (int i = 0; i < count; i += rows)
                 {
-                    int step = Math.Min(k, depth - block);
-                    TransposeBlock(row + step, rowStride, to + (step * (nint)width) + first, width);
+                    int row = Math.Min(i, count - rows);
+                    TransposeBlock(column + (row * rowStride), rowStride, line + row, width);
                 }
             }
         }
@@ -92,7 +89,7 @@ internal static unsafe class GemmPacking<T, V>
         }
     }
 
-    /// <summary>A square of 8 x 8 floats or 4 x 4 doubles, in registers.</summary>
+    /// <summary>Four rows of 8 floats or two rows of 4 doubles, in registers.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void TransposeBlock(T* from, nint fromStride, T* to, nint toStride)
     {
@@ -106,39 +103,36 @@ internal static unsafe class GemmPacking<T, V>
         }
     }
 
-    // Row i and row i + 4 share a register as its lower and upper half; then two rounds of interleaving do for both halves at once what
-    // they do for a 4 x 4 square: (a, b, c, d) -> (a0 b0 a1 b1), (c0 d0 c1 d1) -> (a0 b0 c0 d0). Loading the halves apart saves a third
-    // round.
+    // Two rounds of interleaving within the halves of registers: (a, b, c, d) -> (a0 b0 a1 b1), (c0 d0 c1 d1) -> (a0 b0 c0 d0). The upper
+    // half holds what the lower one does for four steps later.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void TransposeFloats(float* from, nint stride, float* to, nint toStride)
     {
-        float* lower = from + (4 * stride);
-        for (int half = 0; half < 2; half++, from += 4, lower += 4, to += 4 * toStride)
-        {
-            Vector256<float> a = Vector256.Create(Vector128.Load(from), Vector128.Load(lower));
-            Vector256<float> b = Vector256.Create(Vector128.Load(from + stride), Vector128.Load(lower + stride));
-            Vector256<float> c = Vector256.Create(Vector128.Load(from + (2 * stride)), Vector128.Load(lower + (2 * stride)));
-            Vector256<float> d = Vector256.Create(Vector128.Load(from + (3 * stride)), Vector128.Load(lower + (3 * stride)));
-            Vector256<double> ab = Avx.UnpackLow(a, b).AsDouble(), cd = Avx.UnpackLow(c, d).AsDouble();
-            Vector256<double> abHigh = Avx.UnpackHigh(a, b).AsDouble(), cdHigh = Avx.UnpackHigh(c, d).AsDouble();
-            Avx.UnpackLow(ab, cd).AsSingle().Store(to);
-            Avx.UnpackHigh(ab, cd).AsSingle().Store(to + toStride);
-            Avx.UnpackLow(abHigh, cdHigh).AsSingle().Store(to + (2 * toStride));
-            Avx.UnpackHigh(abHigh, cdHigh).AsSingle().Store(to + (3 * toStride));
-        }
+        Vector256<float> a = Vector256.Load(from), b = Vector256.Load(from + stride);
+        Vector256<float> c = Vector256.Load(from + (2 * stride)), d = Vector256.Load(from + (3 * stride));
+        Vector256<double> ab = Avx.UnpackLow(a, b).AsDouble(), cd = Avx.UnpackLow(c, d).AsDouble();
+        Vector256<double> abHigh = Avx.UnpackHigh(a, b).AsDouble(), cdHigh = Avx.UnpackHigh(c, d).AsDouble();
+        float* later = to + (4 * toStride);
+        StoreHalves(Avx.UnpackLow(ab, cd).AsSingle(), to, later);
+        StoreHalves(Avx.UnpackHigh(ab, cd).AsSingle(), to + toStride, later + toStride);
+        StoreHalves(Avx.UnpackLow(abHigh, cdHigh).AsSingle(), to + (2 * toStride), later + (2 * toStride));
+        StoreHalves(Avx.UnpackHigh(abHigh, cdHigh).AsSingle(), to + (3 * toStride), later + (3 * toStride));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void TransposeDoubles(double* from, nint stride, double* to, nint toStride)
     {
-        double* lower = from + (2 * stride);
-        for (int half = 0; half < 2; half++, from += 2, lower += 2, to += 2 * toStride)
-        {
-            Vector256<double> a = Vector256.Create(Vector128.Load(from), Vector128.Load(lower));
-            Vector256<double> b = Vector256.Create(Vector128.Load(from + stride), Vector128.Load(lower + stride));
-            Avx.UnpackLow(a, b).Store(to);
-            Avx.UnpackHigh(a, b).Store(to + toStride);
-        }
+        Vector256<double> a = Vector256.Load(from), b = Vector256.Load(from + stride);
+        StoreHalves(Avx.UnpackLow(a, b), to, to + (2 * toStride));
+        StoreHalves(Avx.UnpackHigh(a, b), to + toStride, to + (3 * toStride));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreHalves<TNumber>(Vector256<TNumber> value, TNumber* lower, TNumber* upper)
+        where TNumber : unmanaged
+    {
+        value.GetLower().Store(lower);
+        value.GetUpper().Store(upper);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
