@@ -53,9 +53,9 @@ public sealed class GruCell<T> : RecurrentCell<T>
     private protected override SequenceOperands<T> FusedOperands(SequenceOperands<T> operands)
     {
         Tape<T> tape = operands.X.Tape;
-        return operands with
+        return base.FusedOperands(operands) with
         {
-            Shift = candidateBias is null ? tape.Watch(NormH!.Bias!).Slice(0, 2 * Hidden, Hidden) : tape.Watch(candidateBias),
+            OwnShift = candidateBias is null ? tape.Watch(NormH!.Bias!).Slice(0, 2 * Hidden, Hidden) : tape.Watch(candidateBias),
         };
     }
 

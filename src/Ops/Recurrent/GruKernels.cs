@@ -54,7 +54,7 @@ internal readonly struct GruForward<T, TNorm, TMasks>(SequenceBuffers<T> s, int 
 
 /// <summary>
 /// The gates of a GRU's row. The product always stands apart from the input's part, since the reset gate multiplies the candidate's product
-/// alone: own = gain xHat + d, q = tanh(x + r own).
+/// alone: own = gain xHat(U h) + d, q = tanh(gainX xHat(W x) + shift + r own).
 /// </summary>
 internal static class GruGates<T, V, TNorm>
     where T : unmanaged, IFloatingPointIeee754<T>
@@ -65,12 +65,12 @@ internal static class GruGates<T, V, TNorm>
     public static void Sigmoid(in SequenceBuffers<T> s, int row, int gate)
     {
         GateRow<T> g = new(s, row, gate, TNorm.IsPresent);
-        DeviceBuffer<T> x = s.X.Slice((row * s.Features) + (gate * s.Hidden), s.Hidden);
-        (V mu, V r) = GateKernels<T, V, TNorm>.Statistics(s, g);
-        for (int j = 0; j < x.Length; j += V.Width)
+        RowStatistics<V> of = GateKernels<T, V, TNorm>.Statistics(s, g);
+        for (int j = 0; j < s.Hidden; j += V.Width)
         {
-            int count = x.Length - j;
-            V.Store(SigmoidOp<T>.Value(Normalized(g, j, count, mu, r) + V.Load(x, j, count, r)), g.Y, j, count);
+            int count = s.Hidden - j;
+            V a = GateKernels<T, V, TNorm>.ProductPart(g, j, count, of) + GateKernels<T, V, TNorm>.InputPart(g, j, count, of);
+            V.Store(SigmoidOp<T>.Value(a), g.Y, j, count);
         }
     }
 
@@ -79,23 +79,16 @@ internal static class GruGates<T, V, TNorm>
     {
         int h = s.Hidden;
         GateRow<T> g = new(s, row, 2, TNorm.IsPresent);
-        DeviceBuffer<T> x = s.X.Slice((row * 3 * h) + (2 * h), h), reset = s.Activations.Slice((row * 3 * h) + h, h);
-        (V mu, V r) = GateKernels<T, V, TNorm>.Statistics(s, g);
+        DeviceBuffer<T> reset = s.Activations.Slice((row * 3 * h) + h, h);
+        RowStatistics<V> of = GateKernels<T, V, TNorm>.Statistics(s, g);
         V zero = V.Splat(T.Zero);
         for (int j = 0; j < h; j += V.Width)
         {
             int count = h - j;
-            V own = Normalized(g, j, count, mu, r) + V.Load(s.Shift, j, count, zero);
-            V.Store(V.Tanh(V.MultiplyAdd(V.Load(reset, j, count, zero), own, V.Load(x, j, count, zero))), g.Y, j, count);
+            V own = GateKernels<T, V, TNorm>.ProductPart(g, j, count, of) + V.Load(s.OwnShift, j, count, zero);
+            V a = V.MultiplyAdd(V.Load(reset, j, count, zero), own, GateKernels<T, V, TNorm>.InputPart(g, j, count, of));
+            V.Store(V.Tanh(a), g.Y, j, count);
         }
-    }
-
-    /// <summary>gain xHat, or the product itself.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Normalized(in GateRow<T> g, int j, int count, V mu, V r)
-    {
-        V xHat = RowNormalizer<T, V, TNorm>.XHat(g.Product, j, count, mu, r);
-        return TNorm.IsPresent ? V.Load(g.Gain, j, count, r) * xHat : xHat;
     }
 }
 
@@ -121,8 +114,13 @@ internal readonly struct GruBackward<T, TNorm, TMasks>(SequenceBuffers<T> s, Seq
             int row = (step * s.Cases) + n;
             DeviceBuffer<T> dproduct = SequenceBuffers<T>.Row(d.Product, row, 3 * h);
             Gates<V>(n, row, dproduct);
-            RowSum<T, V>.Add(dproduct.Slice(2 * h, h), d.Shift.Slice(chunk * h, h));
-            GateKernels<T, V, TNorm>.Backward(s, d with { X = d.Product }, row, chunk);
+            RowSum<T, V>.Add(dproduct.Slice(2 * h, h), d.OwnShift.Slice(chunk * h, h));
+            GateKernels<T, V, TNorm>.ProductBackward(s, d, d.Product, row, chunk);
+            if (TNorm.IsPresent)
+            {
+                RowSum<T, V>.Add(SequenceBuffers<T>.Row(d.X, row, 3 * h), d.Shift.Slice(chunk * 3 * h, 3 * h));
+                GateKernels<T, V, TNorm>.InputBackward(s, d, row, chunk);
+            }
         }
     }
 
@@ -132,7 +130,7 @@ internal readonly struct GruBackward<T, TNorm, TMasks>(SequenceBuffers<T> s, Seq
     {
         int h = s.Hidden;
         GateRow<T> candidate = new(s, row, 2, TNorm.IsPresent);
-        (V mu, V rstd) = GateKernels<T, V, TNorm>.Statistics(s, candidate);
+        RowStatistics<V> of = GateKernels<T, V, TNorm>.Statistics(s, candidate);
         DeviceBuffer<T> gates = SequenceBuffers<T>.Row(s.Activations, row, 3 * h), dx = SequenceBuffers<T>.Row(d.X, row, 3 * h);
         V zero = V.Splat(T.Zero), one = V.Splat(T.One);
         for (int j = 0; j < h; j += V.Width)
@@ -143,7 +141,7 @@ internal readonly struct GruBackward<T, TNorm, TMasks>(SequenceBuffers<T> s, Seq
             V dh = TakeGradient<V>(n, row, j, count), keep = s.Replaces ? one - z : z, renew = s.Replaces ? z : one - z;
             V difference = V.Load(s.States, (row * h) + j, count, zero) - (q * factor);
             V dz = dh * (s.Replaces ? -difference : difference) * z * (one - z), dq = dh * renew * factor * (one - (q * q));
-            V own = GruGates<T, V, TNorm>.Normalized(candidate, j, count, mu, rstd) + V.Load(s.Shift, j, count, zero);
+            V own = GateKernels<T, V, TNorm>.ProductPart(candidate, j, count, of) + V.Load(s.OwnShift, j, count, zero);
             V dr = dq * own * r * (one - r), direct = dh * keep;
             V.Store(dz, dx, j, count);
             V.Store(dr, dx, h + j, count);

@@ -34,16 +34,12 @@ internal readonly struct LstmBackward<T, TGates, TCell, TMasks>(SequenceBuffers<
                 {
                     AddCarried<V>(n, row, dnorm);
                 }
-                AddTo<V>(dnorm, d.CellBias.Slice(chunk * h, h));
+                RowSum<T, V>.Add(dnorm, d.CellBias.Slice(chunk * h, h));
                 RowNormalizer<T, V, TCell>.Backward(
                     SequenceBuffers<T>.Row(s.NewCells, row, h), s.CellGain, dnorm, dnorm, d.CellGain.Slice(chunk * h, h),
                     s.Epsilon, s.CellMean, s.CellRstd, row);
             }
             Gates<V>(n, row, gradient);
-            if (s.IsSummed && TGates.IsPresent)
-            {
-                AddTo<V>(gradient, d.Shift.Slice(chunk * s.Features, s.Features));
-            }
             GateKernels<T, V, TGates>.Backward(s, d, row, chunk);
         }
     }
@@ -129,8 +125,4 @@ internal readonly struct LstmBackward<T, TGates, TCell, TMasks>(SequenceBuffers<
             V.Store(V.Load(dnorm, j, count, zero) + dcarried, dnorm, j, count);
         }
     }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void AddTo<V>(DeviceBuffer<T> x, DeviceBuffer<T> sum)
-        where V : struct, ISimd<V, T> => RowSum<T, V>.Add(x, sum);
 }

@@ -24,9 +24,8 @@ public abstract partial class RecurrentCell<T>
         RecurrentState<T> start = new(
             state.Hidden ?? (hidden0 is null ? null : Initial(tape, hidden0, cases)),
             HasCell ? state.Cell ?? (Cell0 is null ? null : Initial(tape, Cell0, cases)) : null);
-        Tensor<T> a = FusedInputProduct(noise.Input is { } factors ? x * factors : x, noise.Padding, phase);
-        SequenceOperands<T> operands = FusedOperands(new(
-            a, RecurrentWeight(tape), start.Hidden, start.Cell, NormH?.Gain(tape), null, null, null));
+        Tensor<T> a = FusedInputProduct(noise.Input is { } factors ? x * factors : x);
+        SequenceOperands<T> operands = FusedOperands(new(a, RecurrentWeight(tape), start.Hidden, start.Cell));
         SequenceBuffers<T> buffers = Allocate(tape, operands, noise) with { StartsAtZero = startsAtZero };
         (Tensor<T> outputs, Tensor<T>? cell) = RunFused(operands, buffers, noise.IsEmpty, phase);
         state = new(outputs.Slice(0, x.Shape[0] - 1, 1).Reshape(cases, Hidden), cell);
@@ -36,38 +35,36 @@ public abstract partial class RecurrentCell<T>
     /// <summary>An LSTM's learned initial cell state.</summary>
     private protected virtual Parameter<T>? Cell0 => null;
 
-    /// <summary>Adds the operands that only this cell has.</summary>
-    private protected virtual SequenceOperands<T> FusedOperands(SequenceOperands<T> operands) =>
-        IsSummed && NormH is not null ? operands with { Shift = Shift(operands.X.Tape, NormH.Bias, AddsBiasToSum ? Bias : null) } : operands;
+    /// <summary>Adds the gains, and the biases: sums of vectors with a number for each gate are free, sums of rows are not.</summary>
+    private protected virtual SequenceOperands<T> FusedOperands(SequenceOperands<T> operands)
+    {
+        Tape<T> tape = operands.X.Tape;
+        if (NormH is null)
+        {
+            return operands;
+        }
+        Tensor<T> shift = Shift(tape, NormX?.Bias, AddsBiasToSum ? Bias : null);
+        return operands with
+        {
+            Gain = NormH.Gain(tape),
+            GainX = NormX?.Gain(tape),
+            Shift = MovableBias(tape) is { } moved ? shift + moved : shift,
+        };
+    }
 
     /// <summary>Chooses the kernels and runs them.</summary>
     private protected abstract (Tensor<T> Outputs, Tensor<T>? Cell) RunFused(
         in SequenceOperands<T> operands, in SequenceBuffers<T> buffers, bool isPlain, Phase phase);
 
-    /// <summary>What of the recurrent normalization's bias may be added to the input's part instead: all of it, but in a GRU.</summary>
+    /// <summary>What of the recurrent normalization's bias acts as if it were added behind it: all of it, but in a GRU.</summary>
     private protected virtual Tensor<T>? MovableBias(Tape<T> tape) => NormH?.Bias is { } bias ? tape.Watch(bias) : null;
 
-    /// <summary>
-    /// The input's part of the gates for fused kernels, (T, N, G): with every bias that is added outside the normalizations, since
-    /// sums of vectors of one number per gate are free and sums of rows are not.
-    /// </summary>
-    private Tensor<T> FusedInputProduct(Tensor<T> x, Tensor<T>? padding, Phase phase)
+    /// <summary>W_x x of all steps, (T, N, G), with the biases that are not added behind a normalization.</summary>
+    private Tensor<T> FusedInputProduct(Tensor<T> x)
     {
-        Tape<T> tape = x.Tape;
-        Parameter<T>? inner = AddsBiasToProduct ? Bias : null, outer = AddsBiasToSum ? Bias : null;
-        Tensor<T> weight = InputWeight(tape);
-        if (NormH is null)
-        {
-            return inner is null && outer is null ? x.Affine(weight) : x.Affine(weight, Shift(tape, inner, outer));
-        }
-        Tensor<T> a = inner is null ? x.Affine(weight) : x.Affine(weight, tape.Watch(inner));
-        if (NormX is null)
-        {
-            return a;
-        }
-        Tensor<T>? movable = MovableBias(tape);
-        Tensor<T> shift = Shift(tape, NormX.Bias, outer);
-        return NormalizeInput(a, movable is { } moved ? shift + moved : shift, padding, phase);
+        Tensor<T> weight = InputWeight(x.Tape);
+        Parameter<T>? inner = AddsBiasToProduct ? Bias : null, outer = AddsBiasToSum && NormH is null ? Bias : null;
+        return inner is null && outer is null ? x.Affine(weight) : x.Affine(weight, Shift(x.Tape, inner, outer));
     }
 
     /// <summary>The sum of the biases that are there, or zeros.</summary>
@@ -82,7 +79,7 @@ public abstract partial class RecurrentCell<T>
     private SequenceBuffers<T> Allocate(Tape<T> tape, in SequenceOperands<T> operands, in SequenceNoise<T> noise)
     {
         int steps = operands.X.Shape[0], cases = operands.X.Shape[1], rows = steps * cases, block = cases * Hidden, g = Groups.Features;
-        bool addsToX = AddsToX, keepsProduct = addsToX && NormH is not null;
+        bool addsToX = AddsToX;
         DeviceBuffer<T> x = operands.X.Value, states = tape.Rent<T>((steps + 1) * block);
         DeviceBuffer<T> cells = HasCell ? tape.Rent<T>((steps + 1) * block) : default;
         bool carriesNew = Options.Carry == CarriedCell.Raw && noise.IsEmpty, isRow = NormalizesRows;
@@ -94,7 +91,7 @@ public abstract partial class RecurrentCell<T>
             Groups = Groups,
             X = x,
             Product = addsToX ? x : tape.Rent<T>(rows * g),
-            Activations = keepsProduct ? tape.Rent<T>(rows * g) : x,
+            Activations = NormH is null ? x : tape.Rent<T>(rows * g),
             States = states,
             Entering = noise.HiddenInput is null ? states : tape.Rent<T>((steps + 1) * block),
             Cells = cells,
@@ -102,11 +99,15 @@ public abstract partial class RecurrentCell<T>
             CellTanh = HasCell ? tape.Rent<T>(rows * Hidden) : default,
             Weight = operands.Weight.Value,
             Gain = operands.Gain?.Value ?? default,
+            GainX = operands.GainX?.Value ?? default,
             Shift = operands.Shift?.Value ?? default,
+            OwnShift = operands.OwnShift?.Value ?? default,
             CellGain = operands.CellGain?.Value ?? default,
             CellBias = operands.CellBias?.Value ?? default,
             Mean = isRow ? tape.Rent<T>(rows * Groups.Count) : default,
             Rstd = isRow ? tape.Rent<T>(rows * Groups.Count) : default,
+            MeanX = isRow && !IsSummed ? tape.Rent<T>(rows * Groups.Count) : default,
+            RstdX = isRow && !IsSummed ? tape.Rent<T>(rows * Groups.Count) : default,
             CellMean = operands.CellGain is null ? default : tape.Rent<T>(rows),
             CellRstd = operands.CellGain is null ? default : tape.Rent<T>(rows),
             Epsilon = Epsilon<T>.Of(Options),

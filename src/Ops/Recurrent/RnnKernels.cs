@@ -55,12 +55,7 @@ internal readonly struct RnnBackward<T, TNorm, TMasks>(SequenceBuffers<T> s, Seq
         for (int n = first; n < end; n++)
         {
             int row = (step * s.Cases) + n;
-            DeviceBuffer<T> gradient = SequenceBuffers<T>.Row(d.X, row, s.Hidden);
-            Gate<V>(n, row, gradient);
-            if (s.IsSummed && TNorm.IsPresent)
-            {
-                RowSum<T, V>.Add(gradient, d.Shift.Slice(chunk * s.Hidden, s.Hidden));
-            }
+            Gate<V>(n, row, SequenceBuffers<T>.Row(d.X, row, s.Hidden));
             GateKernels<T, V, TNorm>.Backward(s, d, row, chunk);
         }
     }

@@ -15,14 +15,16 @@ internal readonly struct RowPartials<T> : IDisposable
 
     public RowPartials(BufferPool pool, in SequenceBuffers<T> s)
     {
-        int chunks = s.Chunks, gain = chunks * s.Gain.Length, shift = chunks * s.Shift.Length, cell = chunks * s.CellGain.Length;
-        scratch = pool.RentScratch<T>(gain + shift + (2 * cell));
+        int perChunk = s.Gain.Length + s.GainX.Length + s.Shift.Length + s.OwnShift.Length + (2 * s.CellGain.Length), used = 0;
+        scratch = pool.RentScratch<T>(s.Chunks * perChunk);
         parts = default(SequenceGradients<T>) with
         {
-            Gain = scratch.Buffer.Slice(0, gain),
-            Shift = scratch.Buffer.Slice(gain, shift),
-            CellGain = scratch.Buffer.Slice(gain + shift, cell),
-            CellBias = scratch.Buffer.Slice(gain + shift + cell, cell),
+            Gain = Next(s.Chunks * s.Gain.Length, ref used),
+            GainX = Next(s.Chunks * s.GainX.Length, ref used),
+            Shift = Next(s.Chunks * s.Shift.Length, ref used),
+            OwnShift = Next(s.Chunks * s.OwnShift.Length, ref used),
+            CellGain = Next(s.Chunks * s.CellGain.Length, ref used),
+            CellBias = Next(s.Chunks * s.CellGain.Length, ref used),
         };
     }
 
@@ -30,19 +32,34 @@ internal readonly struct RowPartials<T> : IDisposable
     public DeviceBuffer<T> Buffer => scratch.Buffer;
 
     /// <summary>Tells the kernels where the sums are.</summary>
-    public SequenceGradients<T> AddTo(in SequenceGradients<T> d) =>
-        d with { Gain = parts.Gain, Shift = parts.Shift, CellGain = parts.CellGain, CellBias = parts.CellBias };
+    public SequenceGradients<T> AddTo(in SequenceGradients<T> d) => d with
+    {
+        Gain = parts.Gain,
+        GainX = parts.GainX,
+        Shift = parts.Shift,
+        OwnShift = parts.OwnShift,
+        CellGain = parts.CellGain,
+        CellBias = parts.CellBias,
+    };
 
     /// <summary>Adds the partial sums to the gradients.</summary>
     public void Finish(IBackend<T> backend, in SequenceOperands<T> operands, in SequenceBuffers<T> s)
     {
         Finish(backend, operands.Gain, parts.Gain, s.Chunks);
+        Finish(backend, operands.GainX, parts.GainX, s.Chunks);
         Finish(backend, operands.Shift, parts.Shift, s.Chunks);
+        Finish(backend, operands.OwnShift, parts.OwnShift, s.Chunks);
         Finish(backend, operands.CellGain, parts.CellGain, s.Chunks);
         Finish(backend, operands.CellBias, parts.CellBias, s.Chunks);
     }
 
     public void Dispose() => scratch.Dispose();
+
+    private DeviceBuffer<T> Next(int length, ref int used)
+    {
+        used += length;
+        return scratch.Buffer.Slice(used - length, length);
+    }
 
     private static void Finish(IBackend<T> backend, Tensor<T>? operand, DeviceBuffer<T> partials, int chunks)
     {

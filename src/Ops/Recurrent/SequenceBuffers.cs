@@ -9,8 +9,7 @@ namespace MiniGrad.Ops;
 /// </summary>
 /// <remarks>
 /// Buffers share memory where the one's content is dead before the other's is written. Without normalization X, Product and Activations are
-/// one buffer: the product is added to the input's part, and the gates take its place. With the products normalized apart, the gates take the
-/// place of X; with their sum normalized, the product is added to X.
+/// one buffer: the product is added to the input's part, and the gates take its place. With their sum normalized, it is added as well.
 /// </remarks>
 internal readonly record struct SequenceBuffers<T>
     where T : unmanaged, IFloatingPointIeee754<T>
@@ -27,7 +26,7 @@ internal readonly record struct SequenceBuffers<T>
     /// <summary>H.</summary>
     public required int Hidden { get; init; }
 
-    /// <summary>The input's part of the gates, T N x G.</summary>
+    /// <summary>W_x x, T N x G; with b if that is not added elsewhere.</summary>
     public required DeviceBuffer<T> X { get; init; }
 
     /// <summary>What is normalized: W_h h, or its sum with X, T N x G.</summary>
@@ -57,8 +56,14 @@ internal readonly record struct SequenceBuffers<T>
     /// <summary>Gains of the product's normalization, G.</summary>
     public DeviceBuffer<T> Gain { get; init; }
 
-    /// <summary>What is added to it where that is not X: after a summed normalization (G), or to a GRU's own part of the candidate (H).</summary>
+    /// <summary>Gains of the normalization of X, G; empty if X is not normalized by itself.</summary>
+    public DeviceBuffer<T> GainX { get; init; }
+
+    /// <summary>The sum of all biases behind the normalizations, G.</summary>
     public DeviceBuffer<T> Shift { get; init; }
+
+    /// <summary>The bias of a GRU's own part of the candidate, H.</summary>
+    public DeviceBuffer<T> OwnShift { get; init; }
 
     /// <summary>Gains of the cell state's normalization, H.</summary>
     public DeviceBuffer<T> CellGain { get; init; }
@@ -71,6 +76,12 @@ internal readonly record struct SequenceBuffers<T>
 
     /// <summary>Like <see cref="Mean"/>.</summary>
     public DeviceBuffer<T> Rstd { get; init; }
+
+    /// <summary>Statistics of X, like <see cref="Mean"/>.</summary>
+    public DeviceBuffer<T> MeanX { get; init; }
+
+    /// <summary>Like <see cref="MeanX"/>.</summary>
+    public DeviceBuffer<T> RstdX { get; init; }
 
     /// <summary>Statistics of the cell states: a number for each row, or for each step and feature in batch norm.</summary>
     public DeviceBuffer<T> CellMean { get; init; }
@@ -143,7 +154,7 @@ internal readonly record struct SequenceGradients<T>
     /// <summary>Of a step's carried cell state, N x H.</summary>
     public DeviceBuffer<T> Cell { get; init; }
 
-    /// <summary>Of the input's part of the gates, T N x G.</summary>
+    /// <summary>Of X, T N x G; until a row is done, it holds those of the gates before their nonlinearities.</summary>
     public required DeviceBuffer<T> X { get; init; }
 
     /// <summary>Of the products, T N x G: the same memory as <see cref="X"/> unless the products are normalized apart.</summary>
@@ -152,8 +163,14 @@ internal readonly record struct SequenceGradients<T>
     /// <summary>Sums of <see cref="SequenceBuffers{T}.Gain"/>'s gradients, a row for each chunk of cases.</summary>
     public DeviceBuffer<T> Gain { get; init; }
 
+    /// <summary>Likewise of <see cref="SequenceBuffers{T}.GainX"/>.</summary>
+    public DeviceBuffer<T> GainX { get; init; }
+
     /// <summary>Likewise of <see cref="SequenceBuffers{T}.Shift"/>.</summary>
     public DeviceBuffer<T> Shift { get; init; }
+
+    /// <summary>Likewise of <see cref="SequenceBuffers{T}.OwnShift"/>.</summary>
+    public DeviceBuffer<T> OwnShift { get; init; }
 
     /// <summary>Likewise of <see cref="SequenceBuffers{T}.CellGain"/>.</summary>
     public DeviceBuffer<T> CellGain { get; init; }
