@@ -50,10 +50,10 @@ public sealed class GruCell<T> : RecurrentCell<T>
     private protected override bool AddsToX => false;
 
     /// <summary>The bias of the candidate's own part stays with it, since the reset gate multiplies it.</summary>
-    private protected override SequenceOperands<T> FusedOperands(SequenceOperands<T> operands)
+    private protected override SequenceOperands<T> FusedOperands(SequenceOperands<T> operands, Tensor<T>? padding, Phase phase)
     {
         Tape<T> tape = operands.X.Tape;
-        return base.FusedOperands(operands) with
+        return base.FusedOperands(operands, padding, phase) with
         {
             OwnShift = candidateBias is null ? tape.Watch(NormH!.Bias!).Slice(0, 2 * Hidden, Hidden) : tape.Watch(candidateBias),
         };
@@ -63,7 +63,7 @@ public sealed class GruCell<T> : RecurrentCell<T>
         [tape.Watch(bias).Slice(0, 0, 2 * Hidden), tape.Filled(new Shape(Hidden), T.Zero)], 0);
 
     private protected override (Tensor<T> Outputs, Tensor<T>? Cell) RunFused(
-        in SequenceOperands<T> operands, in SequenceBuffers<T> buffers, bool isPlain, Phase phase) => isPlain
+        in SequenceOperands<T> operands, in SequenceBuffers<T> buffers, in SequenceNoise<T> noise, Phase phase) => noise.IsEmpty
         ? Run<NoMasks>(operands, buffers)
         : Run<Masks>(operands, buffers);
 

@@ -57,20 +57,37 @@ public sealed class LstmCell<T> : RecurrentCell<T>
     private protected override RecurrentState<T> Start(Tape<T> tape, RecurrentState<T> given, int cases) =>
         base.Start(tape, given, cases) with { Cell = given.Cell ?? Initial(tape, cell0, cases) };
 
+    private protected override bool CanFuse => true;
+
     private protected override Parameter<T>? Cell0 => cell0;
 
-    private protected override SequenceOperands<T> FusedOperands(SequenceOperands<T> operands)
+    private protected override SequenceOperands<T> FusedOperands(SequenceOperands<T> operands, Tensor<T>? padding, Phase phase)
     {
         Tape<T> tape = operands.X.Tape;
         return normC is null
-            ? base.FusedOperands(operands)
-            : base.FusedOperands(operands) with { CellGain = normC.Gain(tape), CellBias = normC.BiasOrZero(tape) };
+            ? base.FusedOperands(operands, padding, phase)
+            : base.FusedOperands(operands, padding, phase) with { CellGain = normC.Gain(tape), CellBias = normC.BiasOrZero(tape) };
     }
 
     private protected override (Tensor<T> Outputs, Tensor<T>? Cell) RunFused(
-        in SequenceOperands<T> operands, in SequenceBuffers<T> buffers, bool isPlain, Phase phase) => isPlain
-        ? Run<NoMasks>(operands, buffers)
+        in SequenceOperands<T> operands, in SequenceBuffers<T> buffers, in SequenceNoise<T> noise, Phase phase) => 
+        Options.Normalization == RecurrentNormalization.Batch ? RunBatch(operands, buffers, noise, phase)
+        : noise.IsEmpty ? Run<NoMasks>(operands, buffers)
         : Run<Masks>(operands, buffers);
+
+    private (Tensor<T> Outputs, Tensor<T>? Cell) RunBatch(
+        in SequenceOperands<T> operands, in SequenceBuffers<T> buffers, in SequenceNoise<T> noise, Phase phase)
+    {
+        Tape<T> tape = operands.X.Tape;
+        BatchStatistics<T> gates = NormH?.StatisticsOf(tape, buffers.Steps, buffers.Cases, noise.Padding, phase) ?? default;
+        BatchStatistics<T> cells = normC?.StatisticsOf(tape, buffers.Steps, buffers.Cases, noise.Padding, phase) ?? default;
+        (Tensor<T> Outputs, Tensor<T>? Cell) result = noise.IsEmpty
+            ? SequenceNode<T, LstmBatchKernels<T, NoMasks>>.Apply(new(AddsToX, gates, cells), operands, buffers)
+            : SequenceNode<T, LstmBatchKernels<T, Masks>>.Apply(new(AddsToX, gates, cells), operands, buffers);
+        gates.UpdateTables(tape.Backend);
+        cells.UpdateTables(tape.Backend);
+        return result;
+    }
 
     private (Tensor<T> Outputs, Tensor<T>? Cell) Run<TMasks>(in SequenceOperands<T> operands, in SequenceBuffers<T> buffers)
         where TMasks : struct, IMasking => (Options.Normalization, NormalizesRows, normC is not null) switch

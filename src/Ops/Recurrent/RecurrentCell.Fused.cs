@@ -25,9 +25,9 @@ public abstract partial class RecurrentCell<T>
             state.Hidden ?? (hidden0 is null ? null : Initial(tape, hidden0, cases)),
             HasCell ? state.Cell ?? (Cell0 is null ? null : Initial(tape, Cell0, cases)) : null);
         Tensor<T> a = FusedInputProduct(noise.Input is { } factors ? x * factors : x);
-        SequenceOperands<T> operands = FusedOperands(new(a, RecurrentWeight(tape), start.Hidden, start.Cell));
+        SequenceOperands<T> operands = FusedOperands(new(a, RecurrentWeight(tape), start.Hidden, start.Cell), noise.Padding, phase);
         SequenceBuffers<T> buffers = Allocate(tape, operands, noise) with { StartsAtZero = startsAtZero };
-        (Tensor<T> outputs, Tensor<T>? cell) = RunFused(operands, buffers, noise.IsEmpty, phase);
+        (Tensor<T> outputs, Tensor<T>? cell) = RunFused(operands, buffers, noise, phase);
         state = new(outputs.Slice(0, x.Shape[0] - 1, 1).Reshape(cases, Hidden), cell);
         return outputs;
     }
@@ -36,7 +36,7 @@ public abstract partial class RecurrentCell<T>
     private protected virtual Parameter<T>? Cell0 => null;
 
     /// <summary>Adds the gains, and the biases: sums of vectors with a number for each gate are free, sums of rows are not.</summary>
-    private protected virtual SequenceOperands<T> FusedOperands(SequenceOperands<T> operands)
+    private protected virtual SequenceOperands<T> FusedOperands(SequenceOperands<T> operands, Tensor<T>? padding, Phase phase)
     {
         Tape<T> tape = operands.X.Tape;
         if (NormH is null)
@@ -44,17 +44,16 @@ public abstract partial class RecurrentCell<T>
             return operands;
         }
         Tensor<T> shift = Shift(tape, NormX?.Bias, AddsBiasToSum ? Bias : null);
-        return operands with
-        {
-            Gain = NormH.Gain(tape),
-            GainX = NormX?.Gain(tape),
-            Shift = MovableBias(tape) is { } moved ? shift + moved : shift,
-        };
+        shift = MovableBias(tape) is { } moved ? shift + moved : shift;
+        operands = operands with { Gain = NormH.Gain(tape) };
+        return NormX?.Statistics is not null
+            ? operands with { X = NormX.ForwardSteps(operands.X, shift, padding, phase) }
+            : operands with { GainX = NormX?.Gain(tape), Shift = shift };
     }
 
     /// <summary>Chooses the kernels and runs them.</summary>
     private protected abstract (Tensor<T> Outputs, Tensor<T>? Cell) RunFused(
-        in SequenceOperands<T> operands, in SequenceBuffers<T> buffers, bool isPlain, Phase phase);
+        in SequenceOperands<T> operands, in SequenceBuffers<T> buffers, in SequenceNoise<T> noise, Phase phase);
 
     /// <summary>What of the recurrent normalization's bias acts as if it were added behind it: all of it, but in a GRU.</summary>
     private protected virtual Tensor<T>? MovableBias(Tape<T> tape) => NormH?.Bias is { } bias ? tape.Watch(bias) : null;
@@ -83,6 +82,7 @@ public abstract partial class RecurrentCell<T>
         DeviceBuffer<T> x = operands.X.Value, states = tape.Rent<T>((steps + 1) * block);
         DeviceBuffer<T> cells = HasCell ? tape.Rent<T>((steps + 1) * block) : default;
         bool carriesNew = Options.Carry == CarriedCell.Raw && noise.IsEmpty, isRow = NormalizesRows;
+        bool hasCellRows = operands.CellGain is not null && Options.Normalization != RecurrentNormalization.Batch;
         SequenceBuffers<T> buffers = new()
         {
             Steps = steps,
@@ -91,7 +91,7 @@ public abstract partial class RecurrentCell<T>
             Groups = Groups,
             X = x,
             Product = addsToX ? x : tape.Rent<T>(rows * g),
-            Activations = NormH is null ? x : tape.Rent<T>(rows * g),
+            Activations = NormH is null || NormX?.Statistics is not null ? x : tape.Rent<T>(rows * g),
             States = states,
             Entering = noise.HiddenInput is null ? states : tape.Rent<T>((steps + 1) * block),
             Cells = cells,
@@ -108,8 +108,8 @@ public abstract partial class RecurrentCell<T>
             Rstd = isRow ? tape.Rent<T>(rows * Groups.Count) : default,
             MeanX = isRow && !IsSummed ? tape.Rent<T>(rows * Groups.Count) : default,
             RstdX = isRow && !IsSummed ? tape.Rent<T>(rows * Groups.Count) : default,
-            CellMean = operands.CellGain is null ? default : tape.Rent<T>(rows),
-            CellRstd = operands.CellGain is null ? default : tape.Rent<T>(rows),
+            CellMean = hasCellRows ? tape.Rent<T>(rows) : default,
+            CellRstd = hasCellRows ? tape.Rent<T>(rows) : default,
             Epsilon = Epsilon<T>.Of(Options),
             IsSummed = IsSummed,
             CarriesNormalized = Options.Carry == CarriedCell.Normalized,

@@ -53,6 +53,29 @@ internal sealed class RecurrentNorm<T> : Module<T>
         ? RowNorm.Apply(a, Gain(a.Tape), shift, Groups, options)
         : BatchNorm(a, shift, step, mask, phase);
 
+    /// <summary>The fused batch norm of all steps, (T, N, D): each by its own statistics, or all by the same if these are shared.</summary>
+    public Tensor<T> ForwardSteps(Tensor<T> a, Tensor<T> shift, Tensor<T>? padding, Phase phase)
+    {
+        Tensor<T> steps = IsShared ? a.Reshape(1, a.Shape[0] * a.Shape[1], a.Shape[2]) : a;
+        Tensor<T>? mask = IsShared ? padding?.Reshape(1, -1, 1) : padding;
+        BatchStatistics<T> found = StatisticsOf(a.Tape, steps.Shape[0], steps.Shape[1], mask, phase);
+        Tensor<T> y = StepBatchNormNode<T>.Apply(steps, Gain(a.Tape), shift, found);
+        return IsShared ? y.Reshape(a.Shape) : y;
+    }
+
+    /// <summary>Room for the statistics of batch norm over a sequence.</summary>
+    public BatchStatistics<T> StatisticsOf(Tape<T> tape, int steps, int cases, Tensor<T>? padding, Phase phase)
+    {
+        bool isTraining = phase == Phase.Training;
+        if (isTraining)
+        {
+            RecurrentBatch.RequireCases(cases);
+        }
+        Tensor<T> counts = padding is { } mask ? mask.Sum(1) : tape.Filled(new Shape(steps), T.CreateChecked(cases));
+        return new BatchStatistics<T>(
+            tape, statistics!, steps, cases, Groups.Features, padding?.Value ?? default, counts.Value, options.Epsilon, isTraining);
+    }
+
     private Tensor<T> BatchNorm(Tensor<T> a, Tensor<T> shift, int step, Tensor<T>? mask, Phase phase)
     {
         Tape<T> tape = a.Tape;

@@ -28,7 +28,7 @@ public sealed class RnnCell<T> : RecurrentCell<T>
     }
 
     private protected override (Tensor<T> Outputs, Tensor<T>? Cell) RunFused(
-        in SequenceOperands<T> operands, in SequenceBuffers<T> buffers, bool isPlain, Phase phase) => isPlain
+        in SequenceOperands<T> operands, in SequenceBuffers<T> buffers, in SequenceNoise<T> noise, Phase phase) => noise.IsEmpty
         ? Run<NoMasks>(operands, buffers)
         : Run<Masks>(operands, buffers);
 

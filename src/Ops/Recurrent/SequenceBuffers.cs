@@ -71,7 +71,7 @@ internal readonly record struct SequenceBuffers<T>
     /// <summary>Biases of the cell state's normalization, H.</summary>
     public DeviceBuffer<T> CellBias { get; init; }
 
-    /// <summary>Statistics of the products: a number for each row and group, or for each step and feature in batch norm.</summary>
+    /// <summary>Statistics of the products, a number for each row and group; batch norm keeps its own (<see cref="BatchStatistics{T}"/>).</summary>
     public DeviceBuffer<T> Mean { get; init; }
 
     /// <summary>Like <see cref="Mean"/>.</summary>
@@ -83,7 +83,7 @@ internal readonly record struct SequenceBuffers<T>
     /// <summary>Like <see cref="MeanX"/>.</summary>
     public DeviceBuffer<T> RstdX { get; init; }
 
-    /// <summary>Statistics of the cell states: a number for each row, or for each step and feature in batch norm.</summary>
+    /// <summary>Statistics of the cell states, a number for each row.</summary>
     public DeviceBuffer<T> CellMean { get; init; }
 
     /// <summary>Like <see cref="CellMean"/>.</summary>
@@ -153,6 +153,9 @@ internal readonly record struct SequenceGradients<T>
 
     /// <summary>Of a step's carried cell state, N x H.</summary>
     public DeviceBuffer<T> Cell { get; init; }
+
+    /// <summary>Of a step's new cell state, by its normalization, N x H: room for kernels that go down columns.</summary>
+    public DeviceBuffer<T> CellGradients { get; init; }
 
     /// <summary>Of X, T N x G; until a row is done, it holds those of the gates before their nonlinearities.</summary>
     public required DeviceBuffer<T> X { get; init; }

@@ -130,7 +130,7 @@ internal sealed class SequenceNode<T, TKernels> : SequenceNode<T>
         bool isDirect = dx.IsWanted && !dx.Accumulate;
         using Scratch<T> own = pool.RentScratch<T>(isDirect ? 0 : all);
         using Scratch<T> product = pool.RentScratch<T>(kernels.AddsToX ? 0 : all);
-        using Scratch<T> passed = pool.RentScratch<T>(3 * block);
+        using Scratch<T> passed = pool.RentScratch<T>(4 * block);
         using RowPartials<T> sums = new(pool, s);
         DeviceBuffer<T> x = isDirect ? dx.Buffer : own.Buffer;
         SequenceGradients<T> d = sums.AddTo(new SequenceGradients<T>
@@ -139,6 +139,7 @@ internal sealed class SequenceNode<T, TKernels> : SequenceNode<T>
             FromProduct = passed.Buffer.Slice(0, block),
             Direct = passed.Buffer.Slice(block, block),
             Cell = passed.Buffer.Slice(2 * block, block),
+            CellGradients = passed.Buffer.Slice(3 * block, block),
             X = x,
             Product = kernels.AddsToX ? x : product.Buffer,
         });

@@ -1,0 +1,225 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using MiniGrad.Backends;
+
+namespace MiniGrad.Ops;
+
+/// <summary>
+/// The steps of a fused LSTM under recurrent batch norm. Statistics go down the columns, and a column of the cell state needs only the same
+/// column of the four gates, so that one kernel over columns does the whole step.
+/// </summary>
+internal readonly struct LstmBatchKernels<T, TMasks>(
+    bool addsToX, BatchStatistics<T> gates, BatchStatistics<T> cells) : ISequenceKernels<T>
+    where T : unmanaged, IFloatingPointIeee754<T>
+    where TMasks : struct, IMasking
+{
+    public static string Op => "Lstm";
+
+    public bool AddsToX => addsToX;
+
+    public void Forward(IBackend<T> backend, in SequenceBuffers<T> s, int step) =>
+        backend.Run(new LstmBatchForward<T, TMasks>(s, gates.At(step), cells.At(step), step), s.Hidden, Grain(s));
+
+    public void Backward(IBackend<T> backend, in SequenceBuffers<T> s, in SequenceGradients<T> d, int step) =>
+        backend.Run(new LstmBatchBackward<T, TMasks>(s, d, gates.At(step), cells.At(step), step), s.Hidden, Grain(s));
+
+    private static int Grain(in SequenceBuffers<T> s) => Math.Min(s.Hidden, 64);
+}
+
+/// <summary>
+/// A step of the LSTM behind its product, a vector of columns at a time: statistics of the four gates' products, the gates, the cell state,
+/// its statistics, the hidden state.
+/// </summary>
+internal readonly struct LstmBatchForward<T, TMasks>(SequenceBuffers<T> s, BatchStep<T> gates, BatchStep<T> cells, int step) : IKernel<T>
+    where T : unmanaged, IFloatingPointIeee754<T>
+    where TMasks : struct, IMasking
+{
+    public void Run<V>(int first, int end, int chunk)
+        where V : struct, ISimd<V, T>
+    {
+        for (int j = first; j < end; j += V.Width)
+        {
+            int lanes = end - j;
+            for (int gate = 0; gate < 4; gate++)
+            {
+                int column = (gate * s.Hidden) + j;
+                if (gates.IsPresent)
+                {
+                    BatchColumns<T, V>.Measure(gates, s.Step(s.Product, step, s.Features), column, (step * s.Features) + column, lanes);
+                }
+                MakeGate<V>(gate, column, lanes);
+            }
+            MakeCell<V>(j, lanes);
+            if (cells.IsPresent)
+            {
+                BatchColumns<T, V>.Measure(cells, s.Step(s.NewCells, step, s.Hidden), j, (step * s.Hidden) + j, lanes);
+            }
+            MakeHidden<V>(j, lanes);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void MakeGate<V>(int gate, int column, int lanes)
+        where V : struct, ISimd<V, T>
+    {
+        int g = s.Features, at = (step * g) + column, i = (step * s.Cases * g) + column;
+        DeviceBuffer<T> x = s.X, product = s.Product, y = s.Activations;
+        V zero = V.Splat(T.Zero), mu = zero, scale = V.Splat(T.One), shift = zero;
+        bool addsX = gates.IsPresent && !s.IsSummed;
+        if (gates.IsPresent)
+        {
+            mu = V.Load(gates.Mean, at, lanes, zero);
+            scale = V.Load(s.Gain, column, lanes, zero) * V.Load(gates.Rstd, at, lanes, zero);
+            shift = s.IsSummed ? V.Load(s.Shift, column, lanes, zero) : zero;
+        }
+        for (int n = 0; n < s.Cases; n++, i += g)
+        {
+            V a = V.MultiplyAdd(V.Load(product, i, lanes, zero) - mu, scale, addsX ? V.Load(x, i, lanes, zero) : shift);
+            V.Store(gate == 3 ? V.Tanh(a) : SigmoidOp<T>.Value(a), y, i, lanes);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void MakeCell<V>(int j, int lanes)
+        where V : struct, ISimd<V, T>
+    {
+        int h = s.Hidden;
+        V zero = V.Splat(T.Zero);
+        for (int n = 0, row = step * s.Cases; n < s.Cases; n++, row++)
+        {
+            int at = (row * 4 * h) + j, cell = (row * h) + j;
+            V f = V.Load(s.Activations, at, lanes, zero), i = V.Load(s.Activations, at + h, lanes, zero);
+            V g = V.Load(s.Activations, at + (3 * h), lanes, zero);
+            if (TMasks.IsPresent)
+            {
+                g *= MaskReader<T, V>.Factors(s.CandidateFactors, cell, lanes);
+            }
+            V.Store(V.MultiplyAdd(f, V.Load(s.Cells, cell, lanes, zero), i * g), s.NewCells, cell, lanes);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void MakeHidden<V>(int j, int lanes)
+        where V : struct, ISimd<V, T>
+    {
+        int h = s.Hidden, block = s.Cases * h;
+        V zero = V.Splat(T.Zero), one = V.Splat(T.One), mu = zero, scale = one, shift = zero;
+        if (cells.IsPresent)
+        {
+            mu = V.Load(cells.Mean, (step * h) + j, lanes, zero);
+            scale = V.Load(s.CellGain, j, lanes, zero) * V.Load(cells.Rstd, (step * h) + j, lanes, zero);
+            shift = V.Load(s.CellBias, j, lanes, zero);
+        }
+        for (int n = 0, row = step * s.Cases; n < s.Cases; n++, row++)
+        {
+            int i = (row * h) + j;
+            V cell = V.Load(s.NewCells, i, lanes, zero), normalized = V.MultiplyAdd(cell - mu, scale, shift), u = V.Tanh(normalized);
+            V hidden = u * V.Load(s.Activations, (row * 4 * h) + (2 * h) + j, lanes, zero), carried = s.CarriesNormalized ? normalized : cell;
+            V.Store(u, s.CellTanh, i, lanes);
+            if (TMasks.IsPresent)
+            {
+                V padding = MaskReader<T, V>.Padding(s.Padding, row);
+                V share = padding * MaskReader<T, V>.Factors(s.HiddenShare, i, lanes);
+                V cellShare = padding * MaskReader<T, V>.Factors(s.CellShare, i, lanes);
+                hidden = (share * hidden) + ((one - share) * V.Load(s.States, i, lanes, zero));
+                carried = (cellShare * carried) + ((one - cellShare) * V.Load(s.Cells, i, lanes, zero));
+                V.Store(hidden * MaskReader<T, V>.Factors(s.EnteringFactors, (n * h) + j, lanes), s.Entering, i + block, lanes);
+            }
+            V.Store(hidden, s.States, i + block, lanes);
+            V.Store(carried, s.Cells, i + block, lanes);
+        }
+    }
+}
+
+/// <summary>
+/// Backward of <see cref="LstmBatchForward{T, TMasks}"/>: the equations of <see cref="LstmBackward{T, TGates, TCell, TMasks}"/>, a vector of
+/// columns at a time.
+/// </summary>
+internal readonly struct LstmBatchBackward<T, TMasks>(
+    SequenceBuffers<T> s, SequenceGradients<T> d, BatchStep<T> gates, BatchStep<T> cells, int step) : IKernel<T>
+    where T : unmanaged, IFloatingPointIeee754<T>
+    where TMasks : struct, IMasking
+{
+    public void Run<V>(int first, int end, int chunk)
+        where V : struct, ISimd<V, T>
+    {
+        for (int j = first; j < end; j += V.Width)
+        {
+            int h = s.Hidden, lanes = end - j;
+            Output<V>(j, lanes);
+            if (cells.IsPresent)
+            {
+                BatchColumns<T, V>.Backward(
+                    cells, s.Step(s.NewCells, step, h), d.CellGradients, d.CellGradients, s.CellGain, d.CellGain, d.CellBias, j, (step * h) + j, lanes);
+            }
+            Gates<V>(j, lanes);
+            for (int gate = 0; gate < 4 && gates.IsPresent; gate++)
+            {
+                int column = (gate * h) + j;
+                BatchColumns<T, V>.Backward(
+                    gates, s.Step(s.Product, step, 4 * h), s.Step(d.X, step, 4 * h), s.Step(d.Product, step, 4 * h), s.Gain,
+                    d.Gain, d.Shift, column, (step * 4 * h) + column, lanes);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Output<V>(int j, int lanes)
+        where V : struct, ISimd<V, T>
+    {
+        int h = s.Hidden;
+        bool addsCarried = cells.IsPresent && s.CarriesNormalized;
+        V zero = V.Splat(T.Zero), one = V.Splat(T.One);
+        for (int n = 0, row = step * s.Cases; n < s.Cases; n++, row++)
+        {
+            int i = (row * h) + j, here = (n * h) + j, output = (row * 4 * h) + (2 * h) + j;
+            V dh = TMasks.IsPresent
+                ? HiddenGradient<T, V>.Take(s, d, n, row, j, lanes)
+                : V.Load(d.Outputs, i, lanes, zero) + V.Load(d.FromProduct, here, lanes, zero);
+            V o = V.Load(s.Activations, output, lanes, zero), u = V.Load(s.CellTanh, i, lanes, zero), dho = dh * o;
+            V dnorm = dho * (one - (u * u));
+            if (addsCarried)
+            {
+                V dcarried = V.Load(d.Cell, here, lanes, zero);
+                dnorm += TMasks.IsPresent ? CellShare<V>(row, i, lanes) * dcarried : dcarried;
+            }
+            V.Store(dho * u * (one - o), d.X, output, lanes);
+            V.Store(dnorm, d.CellGradients, here, lanes);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Gates<V>(int j, int lanes)
+        where V : struct, ISimd<V, T>
+    {
+        int h = s.Hidden;
+        bool addsCarried = !cells.IsPresent || !s.CarriesNormalized;
+        V zero = V.Splat(T.Zero), one = V.Splat(T.One);
+        for (int n = 0, row = step * s.Cases; n < s.Cases; n++, row++)
+        {
+            int at = (row * 4 * h) + j, cell = (row * h) + j, here = (n * h) + j;
+            V f = V.Load(s.Activations, at, lanes, zero), i = V.Load(s.Activations, at + h, lanes, zero);
+            V g = V.Load(s.Activations, at + (3 * h), lanes, zero), factor = one;
+            V dc = V.Load(d.CellGradients, here, lanes, zero), dcarried = V.Load(d.Cell, here, lanes, zero), direct = zero;
+            if (TMasks.IsPresent)
+            {
+                V share = CellShare<V>(row, cell, lanes);
+                direct = (one - share) * dcarried;
+                dcarried *= share;
+                factor = MaskReader<T, V>.Factors(s.CandidateFactors, cell, lanes);
+            }
+            if (addsCarried)
+            {
+                dc += dcarried;
+            }
+            V.Store(dc * V.Load(s.Cells, cell, lanes, zero) * f * (one - f), d.X, at, lanes);
+            V.Store(dc * g * factor * i * (one - i), d.X, at + h, lanes);
+            V.Store(dc * i * factor * (one - (g * g)), d.X, at + (3 * h), lanes);
+            V.Store(V.MultiplyAdd(dc, f, direct), d.Cell, here, lanes);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private V CellShare<V>(int row, int i, int lanes)
+        where V : struct, ISimd<V, T> => MaskReader<T, V>.Padding(s.Padding, row) * MaskReader<T, V>.Factors(s.CellShare, i, lanes);
+}

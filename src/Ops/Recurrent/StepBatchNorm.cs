@@ -1,0 +1,145 @@
+using System.Numerics;
+using MiniGrad.Backends;
+
+namespace MiniGrad.Ops;
+
+/// <summary>
+/// Batch normalization of the input's part of a recurrent cell, (T, N, G), every step by its own statistics, fused; the equations are those of
+/// <see cref="BatchColumns{T, V}"/>. An item of the kernels is a run of columns of one step. Saves mean and rstd per step and feature.
+/// </summary>
+internal sealed class StepBatchNormNode<T> : TapeNode<T>
+    where T : unmanaged, IFloatingPointIeee754<T>
+{
+    private BatchStatistics<T> statistics;
+
+    public override string Op => "StepBatchNorm";
+
+    /// <summary>gain xHat + shift; the tables move to the batch's statistics.</summary>
+    public static Tensor<T> Apply(Tensor<T> a, Tensor<T> gain, Tensor<T> shift, in BatchStatistics<T> statistics)
+    {
+        Tape<T> tape = Operands.TapeOf("StepBatchNorm", a, gain, shift);
+        Tensor<T> y = tape.NewResult(a.Shape, a.NeedsGradient || gain.NeedsGradient || shift.NeedsGradient);
+        StepColumns columns = new(a.Shape);
+        tape.Backend.Run(new StepBatchNormForward<T>(a.Value, gain.Value, shift.Value, y.Value, statistics.At(0), columns), columns.Items, 1);
+        statistics.UpdateTables(tape.Backend);
+        if (y.NeedsGradient)
+        {
+            tape.Record<StepBatchNormNode<T>>(y, a, gain, shift).statistics = statistics;
+        }
+        return y;
+    }
+
+    public override void Backward(IBackend<T> backend)
+    {
+        Tensor<T> a = Inputs[0], gain = Inputs[1], shift = Inputs[2];
+        StepColumns columns = new(a.Shape);
+        int steps = columns.Steps, features = columns.Features;
+        GradientSink<T> da = a.GradientSink();
+        using Scratch<T> own = backend.Pool.RentScratch<T>(da.IsWanted && !da.Accumulate ? 0 : a.Shape.ElementCount);
+        using Scratch<T> sums = backend.Pool.RentScratch<T>(2 * steps * features);
+        backend.Fill(sums.Buffer, T.Zero);
+        DeviceBuffer<T> dx = da.IsWanted && !da.Accumulate ? da.Buffer : own.Buffer, dgain = sums.Buffer.Slice(0, steps * features);
+        DeviceBuffer<T> dshift = sums.Buffer.Slice(steps * features, steps * features);
+        backend.Run(
+            new StepBatchNormBackward<T>(a.Value, gain.Value, Output.Gradient, dx, dgain, dshift, statistics.At(0), columns), columns.Items, 1);
+        if (da.IsWanted && da.Accumulate)
+        {
+            Strides strides = Strides.RowMajor(a.Shape);
+            backend.Copy(new CopyCall<T>(dx, strides, da.Buffer, strides, a.Shape, T.One, true));
+        }
+        SumSteps(backend, dgain, gain.GradientSink(), steps);
+        SumSteps(backend, dshift, shift.GradientSink(), steps);
+    }
+
+    private static void SumSteps(IBackend<T> backend, DeviceBuffer<T> sums, GradientSink<T> sink, int steps)
+    {
+        if (sink.IsWanted)
+        {
+            backend.Reduce(
+                default(SumReduction<T>), new ReduceCall<T>(sums, sink.Buffer, 1, steps, sink.Buffer.Length, T.One, sink.Accumulate));
+        }
+    }
+}
+
+/// <summary>How the columns of all steps are handed out: 64 of one step at a time, so that items share no cache lines.</summary>
+internal readonly struct StepColumns(Shape shape)
+{
+    private const int PerItem = 64;
+
+    public int Steps => shape[0];
+
+    public int Cases => shape[1];
+
+    public int Features => shape[2];
+
+    public int Items => Steps * PerStep;
+
+    private int PerStep => (Features + PerItem - 1) / PerItem;
+
+    /// <summary>The step and the columns of an item.</summary>
+    public (int Step, int First, int End) At(int item)
+    {
+        int first = item % PerStep * PerItem;
+        return (item / PerStep, first, Math.Min(Features, first + PerItem));
+    }
+}
+
+/// <summary>Per vector of columns two passes for the statistics, one to write.</summary>
+internal readonly struct StepBatchNormForward<T>(
+    DeviceBuffer<T> x, DeviceBuffer<T> gain, DeviceBuffer<T> shift, DeviceBuffer<T> y, BatchStep<T> batch, StepColumns columns) : IKernel<T>
+    where T : unmanaged, IFloatingPointIeee754<T>
+{
+    public void Run<V>(int first, int end, int chunk)
+        where V : struct, ISimd<V, T>
+    {
+        for (int item = first; item < end; item++)
+        {
+            (int step, int start, int stop) = columns.At(item);
+            int block = columns.Cases * columns.Features;
+            BatchStep<T> b = batch with { Step = step };
+            DeviceBuffer<T> from = x.Slice(step * block, block), to = y.Slice(step * block, block);
+            for (int column = start; column < stop; column += V.Width)
+            {
+                int at = (step * columns.Features) + column, lanes = stop - column;
+                BatchColumns<T, V>.Measure(b, from, column, at, lanes);
+                Write<V>(b, from, to, column, at, lanes);
+            }
+        }
+    }
+
+    private void Write<V>(in BatchStep<T> b, DeviceBuffer<T> from, DeviceBuffer<T> to, int column, int at, int lanes)
+        where V : struct, ISimd<V, T>
+    {
+        V zero = V.Splat(T.Zero), mu = V.Load(b.Mean, at, lanes, zero), add = V.Load(shift, column, lanes, zero);
+        V scale = V.Load(gain, column, lanes, zero) * V.Load(b.Rstd, at, lanes, zero);
+        for (int n = 0, i = column; n < b.Cases; n++, i += columns.Features)
+        {
+            V.Store(V.MultiplyAdd(V.Load(from, i, lanes, zero) - mu, scale, add), to, i, lanes);
+        }
+    }
+}
+
+/// <summary>Backward of <see cref="StepBatchNormForward{T}"/>; every step leaves its own sums for gain and shift.</summary>
+internal readonly struct StepBatchNormBackward<T>(
+    DeviceBuffer<T> x, DeviceBuffer<T> gain, DeviceBuffer<T> dy, DeviceBuffer<T> dx, DeviceBuffer<T> dgain, DeviceBuffer<T> dshift,
+    BatchStep<T> batch, StepColumns columns) : IKernel<T>
+    where T : unmanaged, IFloatingPointIeee754<T>
+{
+    public void Run<V>(int first, int end, int chunk)
+        where V : struct, ISimd<V, T>
+    {
+        for (int item = first; item < end; item++)
+        {
+            (int step, int start, int stop) = columns.At(item);
+            int block = columns.Cases * columns.Features, features = columns.Features;
+            BatchStep<T> b = batch with { Step = step };
+            for (int column = start; column < stop; column += V.Width)
+            {
+                BatchColumns<T, V>.Backward(
+                    b, x.Slice(step * block, block), dy.Slice(step * block, block), dx.Slice(step * block, block), gain,
+                    dgain.Slice(step * features, features), dshift.Slice(step * features, features),
+                    column, (step * features) + column, stop - column);
+            }
+        }
+    }
+}
