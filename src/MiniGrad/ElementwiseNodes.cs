@@ -7,7 +7,7 @@ namespace MiniGrad;
 public static class Elementwise
 {
     /// <summary>y = f(x), of the shape of <paramref name="x"/>.</summary>
-    public static Tensor<T> Map<T, TOp>(this Tensor<T> x, TOp op)
+    public static Tensor<T> Map<T, TOp>(this in Tensor<T> x, TOp op)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TOp : unmanaged, IUnaryOp<T>
     {
@@ -24,7 +24,7 @@ public static class Elementwise
     /// <summary>y = f(a, b), of the shape that both broadcast to.</summary>
     /// <exception cref="ArgumentException">The shapes do not broadcast.</exception>
     /// <exception cref="InvalidOperationException">The operands are of different tapes.</exception>
-    public static Tensor<T> Zip<T, TOp>(this Tensor<T> a, Tensor<T> b, TOp op)
+    public static Tensor<T> Zip<T, TOp>(this in Tensor<T> a, in Tensor<T> b, TOp op)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TOp : unmanaged, IBinaryOp<T>
     {
@@ -52,7 +52,7 @@ internal sealed class UnaryNode<T, TOp> : TapeNode<T>
 
     public override void Backward(IBackend<T> backend)
     {
-        Tensor<T> x = Inputs[0];
+        ref readonly Tensor<T> x = ref Inputs[0];
         backend.MapVjp(Formula, TOp.Saves == Saves.Input ? x.Value : Output.Value, Output.Gradient, x.GradientSink());
     }
 }
@@ -68,9 +68,9 @@ internal sealed class BinaryNode<T, TOp> : TapeNode<T>
 
     public override void Backward(IBackend<T> backend)
     {
-        Tensor<T> a = Inputs[0], b = Inputs[1];
-        using Unbroadcast<T> da = new(a, Output.Shape);
-        using Unbroadcast<T> db = new(b, Output.Shape);
+        ref readonly Tensor<T> a = ref Inputs[0], b = ref Inputs[1];
+        using Unbroadcast<T> da = new(in a, Output.Shape);
+        using Unbroadcast<T> db = new(in b, Output.Shape);
         backend.ZipVjp(Formula, new ZipVjpCall<T>(a.Value, a.Shape, b.Value, b.Shape, Output.Gradient, da.Sink, db.Sink, Output.Shape));
         da.Finish();
         db.Finish();
@@ -81,17 +81,17 @@ internal sealed class BinaryNode<T, TOp> : TapeNode<T>
 /// The other half of broadcasting. An operand that was repeated along an axis gets the sum of the gradients of its copies: they are
 /// written at full size to <see cref="Sink"/>, then <see cref="Finish"/> sums them. An operand of full size gets them directly.
 /// </summary>
-internal readonly struct Unbroadcast<T> : IDisposable
+internal readonly ref struct Unbroadcast<T> : IDisposable
     where T : unmanaged, IFloatingPointIeee754<T>
 {
-    private readonly Tensor<T> operand;
+    private readonly ref readonly Tensor<T> operand;
     private readonly Shape shape;
     private readonly GradientSink<T> target;
     private readonly Scratch<T>? copies;
 
-    public Unbroadcast(Tensor<T> operand, Shape shape)
+    public Unbroadcast(ref readonly Tensor<T> operand, Shape shape)
     {
-        this.operand = operand;
+        this.operand = ref operand;
         this.shape = shape;
         target = operand.GradientSink();
         if (target.IsWanted && operand.Shape.ElementCount != shape.ElementCount)

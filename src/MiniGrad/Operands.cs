@@ -21,7 +21,7 @@ public static class Operands
                     $"{op}: the operands, of shapes {operands[0].Shape} and {operand.Shape}, are on different tapes. " +
                     "Make both on one tape; to carry a value over, copy it (tape.Constant(other.ToArray(), other.Shape)).");
             }
-            tape.Tensors.RequireFresh(operand, op);
+            tape.Tensors.RequireFresh(in operand, op);
         }
         return tape;
     }

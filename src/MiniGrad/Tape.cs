@@ -70,7 +70,7 @@ public sealed class Tape<T>(IBackend<T> backend) : IDisposable
     /// </summary>
     /// <inheritdoc cref="NewResult"/>
     public Tensor<T> NewView(DeviceBuffer<T> value, Shape shape, bool needsGradient) =>
-        Tensors.Add(this, shape, new TapeEntry<T> { Value = value, NeedsGradient = needsGradient && pauses == 0 });
+        Tensors.Add(this, shape, value, needsGradient && pauses == 0);
 
     /// <summary>Memory that lives until <see cref="Reset"/>: what an op saves for its backward pass. Not initialized.</summary>
     public DeviceBuffer<TElement> Rent<TElement>(int length)
@@ -82,11 +82,11 @@ public sealed class Tape<T>(IBackend<T> backend) : IDisposable
     }
 
     /// <summary>Appends a node, taken from the pool, that computed <paramref name="output"/> from <paramref name="inputs"/>.</summary>
-    public TNode Record<TNode>(Tensor<T> output, params ReadOnlySpan<Tensor<T>> inputs)
+    public TNode Record<TNode>(in Tensor<T> output, params ReadOnlySpan<Tensor<T>> inputs)
         where TNode : TapeNode<T>, new()
     {
         TNode node = pools.Take<TNode>();
-        node.Connect(output, inputs);
+        node.Connect(in output, inputs);
         nodes.Add(node);
         return node;
     }
@@ -123,7 +123,7 @@ public sealed class Tape<T>(IBackend<T> backend) : IDisposable
         for (int i = nodes.Count - 1; i >= 0; i--)
         {
             TapeNode<T> node = nodes[i];
-            if (Tensors.HasGradient(node.Output))
+            if (Tensors.HasGradient(in node.Output))
             {
                 node.Backward(Backend);
             }

@@ -11,13 +11,14 @@ public abstract class TapeNode<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     private Tensor<T>[] inputs = new Tensor<T>[3];
+    private Tensor<T> output;
     private int inputCount;
 
     /// <summary>The name of the op, for messages and listings.</summary>
     public abstract string Op { get; }
 
     /// <summary>What the op made.</summary>
-    public Tensor<T> Output { get; private set; }
+    public ref readonly Tensor<T> Output => ref output;
 
     /// <summary>What the op read, in the order of its arguments.</summary>
     public ReadOnlySpan<Tensor<T>> Inputs => inputs.AsSpan(0, inputCount);
@@ -30,7 +31,7 @@ public abstract class TapeNode<T>
     /// </summary>
     public abstract void Backward(IBackend<T> backend);
 
-    internal void Connect(Tensor<T> output, ReadOnlySpan<Tensor<T>> read)
+    internal void Connect(in Tensor<T> made, ReadOnlySpan<Tensor<T>> read)
     {
         if (read.Length > inputs.Length)
         {
@@ -38,6 +39,6 @@ public abstract class TapeNode<T>
         }
         read.CopyTo(inputs);
         inputCount = read.Length;
-        Output = output;
+        output = made;
     }
 }

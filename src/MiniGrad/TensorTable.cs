@@ -19,6 +19,7 @@ internal struct TapeEntry<T>
 /// <summary>
 /// The tensors of a tape: a handle's slot is an index here. Clearing the table starts a new generation, which makes all handles stale.
 /// </summary>
+/// <remarks>Handles are passed by reference on the way of every op: a copy costs as much as a tiny op's arithmetic.</remarks>
 internal sealed class TensorTable<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
@@ -28,14 +29,20 @@ internal sealed class TensorTable<T>
 
     public int Count { get; private set; }
 
-    public Tensor<T> Add(Tape<T> tape, Shape shape, in TapeEntry<T> entry)
+    public Tensor<T> Add(Tape<T> tape, Shape shape, in DeviceBuffer<T> value, bool needsGradient, Parameter<T>? parameter = null)
     {
         if (Count == entries.Length)
         {
             Array.Resize(ref entries, 2 * entries.Length);
         }
-        entries[Count] = entry;
-        entries[Count].Shape = shape;
+        ref TapeEntry<T> entry = ref entries[Count]; // All zeros.
+        entry.Value = value;
+        entry.Shape = shape;
+        entry.NeedsGradient = needsGradient;
+        if (parameter is not null)
+        {
+            entry.Parameter = parameter;
+        }
         return new Tensor<T>(tape, Count++, generation, shape);
     }
 
@@ -52,7 +59,7 @@ internal sealed class TensorTable<T>
                     $"Watch: the parameter {parameter} lives on another backend ({parameter.Backend.Name}) than the tape " +
                     $"({tape.Backend.Name}): make both with one.");
             }
-            leaf = Add(tape, parameter.Shape, new TapeEntry<T> { Value = parameter.Value, Parameter = parameter });
+            leaf = Add(tape, parameter.Shape, parameter.Value, needsGradient: false, parameter);
             watched.Add(parameter, leaf);
         }
         entries[leaf.Slot].NeedsGradient |= recording;
@@ -60,32 +67,32 @@ internal sealed class TensorTable<T>
     }
 
     /// <summary>The entry behind a handle, which must be of this generation.</summary>
-    public ref TapeEntry<T> this[Tensor<T> tensor]
+    public ref TapeEntry<T> this[in Tensor<T> tensor]
     {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get
         {
-            RequireFresh(tensor, "Tensor");
+            RequireFresh(in tensor, "Tensor");
             return ref entries[tensor.Slot];
         }
     }
 
     /// <summary>Throws, under the name of the op that asks, if the handle is of an earlier generation.</summary>
-    public void RequireFresh(Tensor<T> tensor, string op)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void RequireFresh(in Tensor<T> tensor, string op)
     {
         if (tensor.Generation != generation)
         {
-            throw new InvalidOperationException(
-                $"{op}: the tensor of shape {tensor.Shape} is stale: it was made before Tape.Reset, which reused its memory. " +
-                "Copy values out (ToArray) before the reset, or make the tensor again after it.");
+            ThrowStale(tensor, op);
         }
     }
 
-    public bool HasGradient(Tensor<T> tensor) => this[tensor].HasGradient;
+    public bool HasGradient(in Tensor<T> tensor) => this[in tensor].HasGradient;
 
     /// <summary>Forgets the gradients of an earlier pass; those of parameters stay, since they add up over passes.</summary>
-    public void StartBackward(Tensor<T> output)
+    public void StartBackward(in Tensor<T> output)
     {
-        if (!this[output].NeedsGradient || this[output].Parameter is not null)
+        if (!this[in output].NeedsGradient || this[in output].Parameter is not null)
         {
             throw new InvalidOperationException(
                 $"Backward: the tensor of shape {output.Shape} is no function of a parameter or Variable (or recording was paused), " +
@@ -98,9 +105,9 @@ internal sealed class TensorTable<T>
         }
     }
 
-    public GradientSink<T> TakeSink(Tensor<T> tensor)
+    public GradientSink<T> TakeSink(in Tensor<T> tensor)
     {
-        ref TapeEntry<T> entry = ref this[tensor];
+        ref TapeEntry<T> entry = ref this[in tensor];
         if (!entry.NeedsGradient)
         {
             return default;
@@ -122,9 +129,9 @@ internal sealed class TensorTable<T>
     /// Puts off a product that is the gradient of a parameter so far. Not one with an operand in a parameter's memory, which the optimizer
     /// changes.
     /// </summary>
-    public bool TryDefer(Tensor<T> tensor, in OuterProducts<T> product)
+    public bool TryDefer(in Tensor<T> tensor, in OuterProducts<T> product)
     {
-        ref TapeEntry<T> entry = ref this[tensor];
+        ref TapeEntry<T> entry = ref this[in tensor];
         if (entry.Parameter is not { DefersProducts: true } || !entry.NeedsGradient)
         {
             return false;
@@ -149,9 +156,9 @@ internal sealed class TensorTable<T>
         }
     }
 
-    public DeviceBuffer<T> GradientOf(Tensor<T> tensor)
+    public DeviceBuffer<T> GradientOf(in Tensor<T> tensor)
     {
-        ref TapeEntry<T> entry = ref this[tensor];
+        ref TapeEntry<T> entry = ref this[in tensor];
         if (entry.Parameter is { } parameter)
         {
             return parameter.Gradient;
@@ -171,4 +178,8 @@ internal sealed class TensorTable<T>
         Count = 0;
         generation++;
     }
+
+    private static void ThrowStale(in Tensor<T> tensor, string op) => throw new InvalidOperationException(
+        $"{op}: the tensor of shape {tensor.Shape} is stale: it was made before Tape.Reset, which reused its memory. " +
+        "Copy values out (ToArray) before the reset, or make the tensor again after it.");
 }

@@ -37,6 +37,13 @@ internal static class BroadcastLoops<T, V>
 
         public Plan(Shape a, Shape b, Shape y)
         {
+            if (a.ElementCount == y.ElementCount && b.ElementCount == y.ElementCount && y.ElementCount <= ElementsPerChunk)
+            {
+                // Nothing is repeated, and one chunk does it: tiny ops would spend more on the plan than on arithmetic.
+                (RowLength, segmentsPerRow, Segments, SegmentsPerChunk) = (y.ElementCount, 1, 1, 1);
+                stridesA[Shape.MaxRank - 1] = stridesB[Shape.MaxRank - 1] = 1;
+                return;
+            }
             Strides fullA = Strides.RowMajor(a), fullB = Strides.RowMajor(b);
             int slot = Shape.MaxRank;
             for (int axis = Shape.MaxRank - 1; axis >= 0; axis--)
@@ -72,7 +79,7 @@ internal static class BroadcastLoops<T, V>
 
         public int SegmentsPerChunk { get; }
 
-        public int Chunks => (Segments + SegmentsPerChunk - 1) / SegmentsPerChunk;
+        public int Chunks => Segments == 1 ? 1 : (Segments + SegmentsPerChunk - 1) / SegmentsPerChunk;
 
         public bool StepsA => stridesA[Shape.MaxRank - 1] != 0;
 
@@ -83,6 +90,10 @@ internal static class BroadcastLoops<T, V>
         /// </summary>
         public (int Y, int A, int B, int Length) Locate(int segment)
         {
+            if (Segments == 1)
+            {
+                return (0, 0, 0, RowLength);
+            }
             int row = Math.DivRem(segment, segmentsPerRow, out int part);
             int start = part * ElementsPerChunk;
             int y = (row * RowLength) + start;
