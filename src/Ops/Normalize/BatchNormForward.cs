@@ -94,58 +94,61 @@ internal readonly struct BatchNormStatistics<T>(
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {
-        V one = V.Splat(T.One), perDivisor = V.Splat(T.One / divisor);
+        // Sizes of a chunk and of the last one, and their shares of all rows; divided once, not for every vector of columns.
+        int before = (rows - 1) / grain * grain;
+        T total = T.CreateChecked(rows), size = T.CreateChecked(grain), rest = T.CreateChecked(rows - before);
+        V one = V.Splat(T.One), sizes = V.Splat(size), rests = V.Splat(rest), share = V.Splat(size / total), restShare = V.Splat(rest / total);
+        V perDivisor = V.Splat(T.One / divisor), perFreedom = V.Splat(T.One / (total - T.One)), increase = V.Splat(epsilon);
         for (int i = first; i < end; i += V.Width)
         {
             int count = end - i;
             V mu, variance;
             if (isTraining)
             {
-                (mu, V sum) = OfBatch<V>(i, count);
+                (mu, V sum) = OfBatch(i, before / grain, count, sizes, rests, share, restShare);
                 variance = sum * perDivisor;
-                UpdateRunning(i, count, mu, sum);
+                UpdateRunning(i, count, mu, sum * perFreedom);
             }
             else
             {
                 // A copy, since training may move the running statistics before backward.
                 (mu, variance) = (V.Load(running.Mean, i, count, one), V.Load(running.Variance, i, count, one));
             }
-            V r = one / V.Sqrt(variance + V.Splat(epsilon));
+            V r = one / V.Sqrt(variance + increase);
             V.Store(mu, mean, i, count);
             V.Store(r, rstd, i, count);
             V.Store(V.Load(gain, i, count, one) * r, scale, i, count);
         }
     }
 
-    private (V Mean, V Sum) OfBatch<V>(int i, int count)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private (V Mean, V Sum) OfBatch<V>(int i, int fullChunks, int count, V sizes, V rests, V share, V restShare)
         where V : struct, ISimd<V, T>
     {
-        int last = (((rows - 1) / grain) * columns) + i;
-        T total = T.CreateChecked(rows), chunk = T.CreateChecked(grain), rest = T.CreateChecked(rows - ((rows - 1) / grain * grain));
-        V zero = V.Splat(T.Zero), m = V.Load(means, last, count, zero) * V.Splat(rest / total), share = V.Splat(chunk / total);
+        int last = (fullChunks * columns) + i;
+        V zero = V.Splat(T.Zero), distance = V.Load(means, last, count, zero), m = distance * restShare;
         for (int k = i; k < last; k += columns)
         {
             m = V.MultiplyAdd(V.Load(means, k, count, zero), share, m);
         }
-        V distance = V.Load(means, last, count, zero) - m;
-        V sum = V.MultiplyAdd(distance * V.Splat(rest), distance, V.Load(squares, last, count, zero));
-        V size = V.Splat(chunk);
+        distance -= m;
+        V sum = V.MultiplyAdd(distance * rests, distance, V.Load(squares, last, count, zero));
         for (int k = i; k < last; k += columns)
         {
             distance = V.Load(means, k, count, zero) - m;
-            sum += V.MultiplyAdd(distance * size, distance, V.Load(squares, k, count, zero));
+            sum += V.MultiplyAdd(distance * sizes, distance, V.Load(squares, k, count, zero));
         }
         return (V.Load(x, i, count, zero) + m, sum);
     }
 
-    private void UpdateRunning<V>(int i, int count, V mu, V sum)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void UpdateRunning<V>(int i, int count, V mu, V unbiased)
         where V : struct, ISimd<V, T>
     {
         if (running.Mean.Length > 0)
         {
-            V zero = V.Splat(T.Zero), rho = V.Splat(T.CreateTruncating(running.Momentum));
-            V unbiased = sum * V.Splat(T.One / T.CreateChecked(rows - 1));
-            V oldMean = V.Load(running.Mean, i, count, zero), oldVariance = V.Load(running.Variance, i, count, zero);
+            V rho = V.Splat(T.CreateTruncating(running.Momentum)), oldMean = V.Load(running.Mean, i, count, mu);
+            V oldVariance = V.Load(running.Variance, i, count, mu);
             V.Store(V.MultiplyAdd(rho, mu - oldMean, oldMean), running.Mean, i, count);
             V.Store(V.MultiplyAdd(rho, unbiased - oldVariance, oldVariance), running.Variance, i, count);
         }
