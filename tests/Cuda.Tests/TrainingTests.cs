@@ -17,40 +17,44 @@ public class TrainingTests : SoftwareDeviceTest
     internal void A_perceptron_in_float_follows_the_processor(bool lazy, SoftwareDevice.Order order)
     {
         SoftwareDevice.Configure(lazy, order);
-        AssertFollows<float>(1e-5);
+        AssertFollows<float>(1e-5, NormalizationScheme.Layer);
     }
 
-    [Fact]
-    public void A_perceptron_in_double_follows_the_processor() => AssertFollows<double>(1e-11);
+    [Theory]
+    [InlineData(NormalizationScheme.None)]
+    [InlineData(NormalizationScheme.Layer)]
+    [InlineData(NormalizationScheme.Batch)]
+    [InlineData(NormalizationScheme.Weight)]
+    public void A_perceptron_in_double_follows_the_processor(NormalizationScheme scheme) => AssertFollows<double>(1e-11, scheme);
 
     [Fact]
     public void Two_runs_are_equal_to_the_last_bit()
     {
-        Assert.Equal(OnDevice<float>(), OnDevice<float>());
+        Assert.Equal(OnDevice<float>(NormalizationScheme.Layer), OnDevice<float>(NormalizationScheme.Layer));
     }
 
-    private static void AssertFollows<T>(double tolerance)
+    private static void AssertFollows<T>(double tolerance, NormalizationScheme scheme)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         using IBackend<T> cpu = CpuBackend.Create<T>(1);
-        double[] expected = Train(cpu), got = OnDevice<T>();
+        double[] expected = Train(cpu, scheme), got = OnDevice<T>(scheme);
         double largest = expected.Max(Math.Abs), worst = expected.Zip(got, (a, b) => Math.Abs(a - b)).Max();
         Assert.True(worst <= tolerance * largest, $"Differs by {worst:g3}.");
     }
 
-    private static double[] OnDevice<T>()
+    private static double[] OnDevice<T>(NormalizationScheme scheme)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         using CudaBackend<T> backend = Create<T>();
-        return Train(backend);
+        return Train(backend, scheme);
     }
 
     /// <summary>The losses, then the weights.</summary>
-    private static double[] Train<T>(IBackend<T> backend)
+    private static double[] Train<T>(IBackend<T> backend, NormalizationScheme scheme)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         const int rows = 9, inputs = 13, classes = 5;
-        using Mlp<T> model = new(backend, inputs, [17, 11], classes, new Philox(1), NormalizationScheme.None, Activation.Relu);
+        using Mlp<T> model = new(backend, inputs, [17, 11], classes, new Philox(1), scheme, Activation.Relu);
         using Adam<T> optimizer = new(model.Parameters, 0.01);
         using Tape<T> tape = new(backend);
         Philox random = new(2);

@@ -77,13 +77,16 @@ DEVICE int smaller(int a, int b) { return a < b ? a : b; }
 struct Add { __device__ __forceinline__ real operator()(real a, real b) const { return a + b; } };
 struct Largest { __device__ __forceinline__ real operator()(real a, real b) const { return Max(a, b); } };
 
+// How many elements of a row a thread keeps in registers.
+constexpr int kept_elements = 16;
+
 // A warp for a short row, so that a block does several rows at once; the whole block for a long one. Every thread of the block must take
 // part in each sum over a block, and the decision is the same for all.
 struct Team
 {
     int rank, size, index, count;
 
-    __device__ __forceinline__ explicit Team(int row_length) : Team(row_length <= 1024 ? warp_size : blockDim.x, threadIdx.x) {}
+    __device__ __forceinline__ explicit Team(int row_length) : Team(row_length <= warp_size * kept_elements ? warp_size : blockDim.x, threadIdx.x) {}
     __device__ __forceinline__ Team(int size, int thread) : rank(thread % size), size(size), index(thread / size), count(blockDim.x / size) {}
 
     static __device__ __forceinline__ Team of_block() { return Team(blockDim.x, threadIdx.x); }
@@ -108,6 +111,94 @@ struct Team
         for (int warp = 1; warp < size / warp_size; warp++)
             value = combine(value, of_warp[warp]);
         return value;
+    }
+};
+
+// A row of which a team keeps what fits in its registers, so that several passes read memory once.
+struct Row
+{
+    const real* elements;
+    int columns, rank, size;
+    real kept[kept_elements];
+
+    __device__ __forceinline__ Row(const Team& team, const real* elements, int columns)
+        : elements(elements), columns(columns), rank(team.rank), size(team.size)
+    {
+        #pragma unroll
+        for (int n = 0; n < kept_elements; n++)
+            kept[n] = rank + n * size < columns ? elements[rank + n * size] : real(0);
+    }
+
+    // The element i, which the thread has as its n-th, if it keeps so many.
+    __device__ __forceinline__ real at(int i, int n) const { return n < kept_elements ? kept[n] : elements[i]; }
+
+    template <class Body> __device__ __forceinline__ void each(Body body) const
+    {
+        #pragma unroll
+        for (int n = 0; n < kept_elements; n++)
+            if (rank + n * size < columns)
+                body(rank + n * size, kept[n]);
+        for (int i = rank + kept_elements * size; i < columns; i += size)
+            body(i, elements[i]);
+    }
+
+    template <class Body> __device__ __forceinline__ void each_with(const Row& other, Body body) const
+    {
+        #pragma unroll
+        for (int n = 0; n < kept_elements; n++)
+            if (rank + n * size < columns)
+                body(rank + n * size, kept[n], other.kept[n]);
+        for (int i = rank + kept_elements * size; i < columns; i += size)
+            body(i, elements[i], other.elements[i]);
+    }
+};
+
+// A sum over the rows of a chunk, an element for each column: kept in registers as far as they go, then stored team after team.
+struct RowSum
+{
+    const Team& team;
+    const Sink& to;
+    int start, columns;
+    real kept[kept_elements];
+
+    __device__ __forceinline__ RowSum(const Team& team, const Sink& to, int start, int columns) : team(team), to(to), start(start), columns(columns)
+    {
+        #pragma unroll
+        for (int n = 0; n < kept_elements; n++)
+            kept[n] = 0;
+    }
+
+    // Adds value(i, n) for the row's elements. What is not kept goes to memory: only a whole block has such long rows.
+    template <class Value> __device__ __forceinline__ void add(bool is_first, Value value)
+    {
+        if (!to.is_wanted())
+            return;
+        #pragma unroll
+        for (int n = 0; n < kept_elements; n++)
+            if (team.rank + n * team.size < columns)
+                kept[n] += value(team.rank + n * team.size, n);
+        for (int i = team.rank + kept_elements * team.size; i < columns; i += team.size)
+            put(i, value(i, kept_elements), !is_first);
+    }
+
+    // Every thread of the block must call this; has_rows tells whether its team had any.
+    __device__ __forceinline__ void store(bool has_rows) const
+    {
+        for (int index = 0; index < team.count && to.is_wanted(); index++)
+        {
+            __syncthreads();
+            if (index != team.index || !has_rows)
+                continue;
+            #pragma unroll
+            for (int n = 0; n < kept_elements; n++)
+                if (team.rank + n * team.size < columns)
+                    put(team.rank + n * team.size, kept[n], index > 0);
+        }
+    }
+
+    __device__ __forceinline__ void put(int i, real value, bool is_later) const
+    {
+        to.buffer[start + i] = to.accumulate || is_later ? to.buffer[start + i] + value : value;
     }
 };
 

@@ -46,6 +46,20 @@ internal readonly struct BatchNormBackward<T> : IKernel<T>
         }
     }
 
+    public static string DeviceSource => """
+        struct Arguments { Buffer<real> x, dy, mean, scale, slope, offset; Sink dx; int columns; };
+
+        DEVICE void run(const Arguments& k, int first, int end, int chunk)
+        {
+            for (int i = first * k.columns + thread_in_block(); i < end * k.columns; i += threads_of_block())
+            {
+                const int column = i % k.columns;
+                const real rest = MultiplyAdd(k.x[i] - k.mean[column], k.slope[column], k.offset[column]);
+                k.dx.write(i, MultiplyAdd(k.scale[column], k.dy[i], rest));
+            }
+        }
+        """;
+
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {
@@ -109,6 +123,25 @@ internal readonly struct BatchNormSums<T>(
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     private const int RowsPerGroup = 16;
+
+    public static string DeviceSource => """
+        struct Arguments { Buffer<real> x, dy, mean, sums, products; int columns; };
+
+        DEVICE void run(const Arguments& k, int first, int end, int chunk)
+        {
+            for (int column = thread_in_block(); column < k.columns; column += threads_of_block())
+            {
+                real sum = 0, product = 0;
+                for (int i = first * k.columns + column; i < end * k.columns; i += k.columns)
+                {
+                    sum += k.dy[i];
+                    product = MultiplyAdd(k.dy[i], k.x[i] - k.mean[column], product);
+                }
+                k.sums[chunk * k.columns + column] = sum;
+                k.products[chunk * k.columns + column] = product;
+            }
+        }
+        """;
 
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
@@ -202,6 +235,40 @@ internal readonly struct BatchNormCoefficients<T>(
     : IKernel<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
+    public static string DeviceSource => """
+        struct Arguments
+        {
+            Buffer<real> sums, products, gain, rstd;
+            Sink dgain, dbias;
+            Buffer<real> scale, slope, offset;
+            int chunks, columns;
+            real rows, divisor;
+            bool is_training;
+        };
+
+        DEVICE void run(const Arguments& k, int first, int end, int chunk)
+        {
+            for (int i = first + thread_in_block(); i < end; i += threads_of_block())
+            {
+                real sum_dy = 0, sum_dy_x_hat = 0;
+                for (int part = 0; part < k.chunks; part++)
+                {
+                    sum_dy += k.sums[part * k.columns + i];
+                    sum_dy_x_hat += k.products[part * k.columns + i];
+                }
+                const real r = k.rstd[i], scale = k.gain[i] * r;
+                sum_dy_x_hat *= r;
+                if (k.dbias.is_wanted())
+                    k.dbias.write(i, sum_dy);
+                if (k.dgain.is_wanted())
+                    k.dgain.write(i, sum_dy_x_hat);
+                k.scale[i] = scale;
+                k.slope[i] = k.is_training ? -scale * r * sum_dy_x_hat / k.divisor : real(0);
+                k.offset[i] = k.is_training ? -scale * sum_dy / k.rows : real(0);
+            }
+        }
+        """;
+
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {

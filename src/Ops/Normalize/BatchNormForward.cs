@@ -38,6 +38,19 @@ internal readonly struct BatchNormForward<T> : IKernel<T>
         backend.Run(new BatchNormForward<T>(x.Value, mean, scale, bias.Value, y, columns), rows, grain);
     }
 
+    public static string DeviceSource => """
+        struct Arguments { Buffer<real> x, mean, scale, bias, y; int columns; };
+
+        DEVICE void run(const Arguments& k, int first, int end, int chunk)
+        {
+            for (int i = first * k.columns + thread_in_block(); i < end * k.columns; i += threads_of_block())
+            {
+                const int column = i % k.columns;
+                k.y[i] = MultiplyAdd(k.x[i] - k.mean[column], k.scale[column], k.bias[column]);
+            }
+        }
+        """;
+
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {
@@ -91,6 +104,53 @@ internal readonly struct BatchNormStatistics<T>(
     : IKernel<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
+    public static string DeviceSource => """
+        struct Running { Buffer<real> mean, variance; double momentum; };
+        struct Arguments
+        {
+            Buffer<real> x, means, squares, gain, mean, rstd, scale;
+            Running running;
+            int rows, grain, columns;
+            bool is_training;
+            real divisor, epsilon;
+        };
+
+        DEVICE void run(const Arguments& k, int first, int end, int chunk)
+        {
+            for (int i = first + thread_in_block(); i < end; i += threads_of_block())
+            {
+                real mean, variance;
+                if (k.is_training)
+                {
+                    real distance = 0, sum = 0;
+                    for (int row = 0, at = i; row < k.rows; row += k.grain, at += k.columns)
+                        distance = MultiplyAdd(k.means[at], real(smaller(k.grain, k.rows - row)) / k.rows, distance);
+                    for (int row = 0, at = i; row < k.rows; row += k.grain, at += k.columns)
+                    {
+                        const real apart = k.means[at] - distance;
+                        sum += MultiplyAdd(apart * smaller(k.grain, k.rows - row), apart, k.squares[at]);
+                    }
+                    mean = k.x[i] + distance;
+                    variance = sum / k.divisor;
+                    if (k.running.mean.exists())
+                    {
+                        const real rho = real(k.running.momentum), unbiased = sum / (k.rows - 1);
+                        k.running.mean[i] = MultiplyAdd(rho, mean - k.running.mean[i], k.running.mean[i]);
+                        k.running.variance[i] = MultiplyAdd(rho, unbiased - k.running.variance[i], k.running.variance[i]);
+                    }
+                }
+                else
+                {
+                    mean = k.running.mean[i];
+                    variance = k.running.variance[i];
+                }
+                k.mean[i] = mean;
+                k.rstd[i] = 1 / Sqrt(variance + k.epsilon);
+                k.scale[i] = k.gain[i] * k.rstd[i];
+            }
+        }
+        """;
+
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {

@@ -20,6 +20,26 @@ internal readonly struct ColumnMoments<T>(DeviceBuffer<T> x, DeviceBuffer<T> mea
 {
     private const int RowsPerGroup = 16;
 
+    public static string DeviceSource => """
+        struct Arguments { Buffer<real> x, means, squares; int columns; };
+
+        DEVICE void run(const Arguments& k, int first, int end, int chunk)
+        {
+            for (int column = thread_in_block(); column < k.columns; column += threads_of_block())
+            {
+                const real shift = k.x[column];
+                real sum = 0, squares = 0;
+                for (int i = first * k.columns + column; i < end * k.columns; i += k.columns)
+                    sum += k.x[i] - shift;
+                const real mean = sum / (end - first);
+                for (int i = first * k.columns + column; i < end * k.columns; i += k.columns)
+                    squares = MultiplyAdd(k.x[i] - shift - mean, k.x[i] - shift - mean, squares);
+                k.means[chunk * k.columns + column] = mean;
+                k.squares[chunk * k.columns + column] = squares;
+            }
+        }
+        """;
+
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {

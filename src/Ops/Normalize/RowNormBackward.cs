@@ -26,6 +26,47 @@ internal readonly struct RowNormBackward<T, TCentered>(
     where T : unmanaged, IFloatingPointIeee754<T>
     where TCentered : unmanaged, IChoice
 {
+    public static string DeviceSource => $"constexpr bool centered = {(TCentered.IsMade ? "true" : "false")};\n" + """
+        struct Arguments { Buffer<real> x, gain, mean, rstd, dy; Sink dx, dgain, dbias; int groups, columns, detached; };
+
+        DEVICE void run(const Arguments& k, int first, int end, int chunk)
+        {
+            const Team team(k.columns);
+            for (int group = 0; group < k.groups; group++)
+            {
+                // x and dy are read once: a thread keeps its elements, and its part of the sums over rows, until the last row.
+                const int feature = group * k.columns, partial = chunk * k.groups * k.columns + feature;
+                RowSum dgain(team, k.dgain, partial, k.columns), dbias(team, k.dbias, partial, k.columns);
+                for (int row = first + team.index; row < end; row += team.count)
+                {
+                    const int part = row * k.groups + group, start = part * k.columns;
+                    const Row x(team, &k.x[start], k.columns), dy(team, &k.dy[start], k.columns);
+                    const real center = centered ? k.mean[part] : real(0), r = k.rstd[part];
+                    real u = 0, u_x_hat = 0;
+                    dy.each_with(x, [&](int i, real g, real value)
+                    {
+                        const real of_u = k.gain.exists() ? k.gain[feature + i] * g : g;
+                        u += of_u;
+                        u_x_hat = MultiplyAdd(of_u, (value - center) * r, u_x_hat);
+                    });
+                    dgain.add(row == first, [&](int i, int kept) { return dy.at(i, kept) * ((x.at(i, kept) - center) * r); });
+                    dbias.add(row == first, [&](int i, int kept) { return dy.at(i, kept); });
+                    if (!k.dx.is_wanted())
+                        continue;
+                    const real average_u = !centered || k.detached & 1 ? real(0) : team.sum(u) / k.columns;
+                    const real average_u_x_hat = k.detached & 2 ? real(0) : team.sum(u_x_hat) / k.columns;
+                    dy.each_with(x, [&](int i, real g, real value)
+                    {
+                        const real of_u = k.gain.exists() ? k.gain[feature + i] * g : g;
+                        k.dx.write(start + i, r * (of_u - average_u - (value - center) * r * average_u_x_hat));
+                    });
+                }
+                dgain.store(first + team.index < end);
+                dbias.store(first + team.index < end);
+            }
+        }
+        """;
+
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {

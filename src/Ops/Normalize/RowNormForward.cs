@@ -24,6 +24,41 @@ internal readonly struct RowNormForward<T, TCentered>(
     where T : unmanaged, IFloatingPointIeee754<T>
     where TCentered : unmanaged, IChoice
 {
+    public static string DeviceSource => $"constexpr bool centered = {(TCentered.IsMade ? "true" : "false")};\n" + """
+        struct Arguments { Buffer<real> x, gain, bias, y, mean, rstd; int groups, columns; real epsilon; };
+
+        DEVICE void run(const Arguments& k, int first, int end, int chunk)
+        {
+            const Team team(k.columns);
+            for (int part = first * k.groups + team.index; part < end * k.groups; part += team.count)
+            {
+                const int start = part * k.columns, feature = part % k.groups * k.columns;
+                const Row x(team, &k.x[start], k.columns);
+                real center = 0, sum = 0;
+                if (centered)
+                {
+                    const real shift = k.x[start];
+                    x.each([&](int i, real value) { sum += value - shift; });
+                    center = shift + team.sum(sum) / k.columns;
+                }
+                real squares = 0;
+                x.each([&](int i, real value) { squares = MultiplyAdd(value - center, value - center, squares); });
+                const real r = 1 / Sqrt(team.sum(squares) / k.columns + k.epsilon);
+                x.each([&](int i, real value)
+                {
+                    const real scaled = (value - center) * r * (k.gain.exists() ? k.gain[feature + i] : real(1));
+                    k.y[start + i] = k.bias.exists() ? scaled + k.bias[feature + i] : scaled;
+                });
+                if (team.rank == 0)
+                {
+                    if (centered)
+                        k.mean[part] = center;
+                    k.rstd[part] = r;
+                }
+            }
+        }
+        """;
+
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {

@@ -95,6 +95,21 @@ internal readonly struct ColumnSums<T> : IKernel<T>
         backend.Reduce(default(SumReduction<T>), new ReduceCall<T>(partials.Buffer, y, 1, chunks, columns, T.One, false));
     }
 
+    public static string DeviceSource => """
+        struct Arguments { Buffer<real> a, b, partials; int columns; };
+
+        DEVICE void run(const Arguments& k, int first, int end, int chunk)
+        {
+            for (int column = thread_in_block(); column < k.columns; column += threads_of_block())
+            {
+                real sum = 0;
+                for (int i = first * k.columns + column; i < end * k.columns; i += k.columns)
+                    sum = MultiplyAdd(k.a[i], k.b[i], sum);
+                k.partials[chunk * k.columns + column] = sum;
+            }
+        }
+        """;
+
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {
@@ -119,6 +134,16 @@ internal readonly struct WeightNormForward<T>(DeviceBuffer<T> v, DeviceBuffer<T>
     : IKernel<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
+    public static string DeviceSource => """
+        struct Arguments { Buffer<real> v, gain, norm, w; int columns; };
+
+        DEVICE void run(const Arguments& k, int first, int end, int chunk)
+        {
+            for (int i = first * k.columns + thread_in_block(); i < end * k.columns; i += threads_of_block())
+                k.w[i] = k.v[i] * (k.gain[i % k.columns] / k.norm[i % k.columns]);
+        }
+        """;
+
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {
@@ -143,6 +168,20 @@ internal readonly struct WeightNormBackward<T>(
     : IKernel<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
+    public static string DeviceSource => """
+        struct Arguments { Buffer<real> v, gain, norm, along, dw; Sink dv; int columns; };
+
+        DEVICE void run(const Arguments& k, int first, int end, int chunk)
+        {
+            for (int i = first * k.columns + thread_in_block(); i < end * k.columns; i += threads_of_block())
+            {
+                const int column = i % k.columns;
+                const real scale = k.gain[column] / k.norm[column], share = k.along[column] / k.norm[column];
+                k.dv.write(i, scale * (k.dw[i] - share * k.v[i]));
+            }
+        }
+        """;
+
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {

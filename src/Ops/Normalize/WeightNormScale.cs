@@ -82,6 +82,16 @@ internal sealed class WeightNormScaleNode<T> : TapeNode<T>
 internal readonly struct WeightNormScaleBackward<T>(DeviceBuffer<T> v, DeviceBuffer<T> share, GradientSink<T> dv, int columns) : IKernel<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
+    public static string DeviceSource => """
+        struct Arguments { Buffer<real> v, share; Sink dv; int columns; };
+
+        DEVICE void run(const Arguments& k, int first, int end, int chunk)
+        {
+            for (int i = first * k.columns + thread_in_block(); i < end * k.columns; i += threads_of_block())
+                k.dv.write(i, -k.share[i % k.columns] * k.v[i]);
+        }
+        """;
+
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {
