@@ -14,6 +14,7 @@ public abstract class RecurrentLayer<T> : Layer<T>
     private readonly RecurrentCell<T>[] cells;
     private readonly Linear<T>? projection;
     private readonly RecurrentState<T>[] ownStates;
+    private readonly string name;
 
     private protected RecurrentLayer(
         IBackend<T> backend, int inputs, int hidden, Philox random, int layers, int outputs, Func<int, RecurrentCell<T>> makeCell)
@@ -22,6 +23,7 @@ public abstract class RecurrentLayer<T> : Layer<T>
         ArgumentOutOfRangeException.ThrowIfLessThan(hidden, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(layers, 1);
         ArgumentOutOfRangeException.ThrowIfNegative(outputs);
+        name = GetType().Name.Split('`')[0];
         cells = new RecurrentCell<T>[layers];
         ownStates = new RecurrentState<T>[layers];
         for (int i = 0; i < layers; i++)
@@ -104,7 +106,6 @@ public abstract class RecurrentLayer<T> : Layer<T>
 
     private void Check(Tensor<T> x, ReadOnlySpan<RecurrentState<T>> states, Tensor<T>? padding)
     {
-        string name = GetType().Name.Split('`')[0];
         Operands.TapeOf(name, x);
         if (x.Shape.Rank != 3 || x.Shape[2] != cells[0].Inputs)
         {
@@ -118,13 +119,13 @@ public abstract class RecurrentLayer<T> : Layer<T>
         Shape state = new(x.Shape[1], Hidden);
         foreach (RecurrentState<T> given in states)
         {
-            RequireShape(name, "a hidden state", given.Hidden, state);
-            RequireShape(name, "a cell state", given.Cell, state);
+            RequireShape("a hidden state", given.Hidden, state);
+            RequireShape("a cell state", given.Cell, state);
         }
-        RequireShape(name, "padding", padding, new Shape(x.Shape[0], x.Shape[1], 1));
+        RequireShape("padding", padding, new Shape(x.Shape[0], x.Shape[1], 1));
     }
 
-    private static void RequireShape(string name, string operand, Tensor<T>? tensor, Shape shape)
+    private void RequireShape(string operand, Tensor<T>? tensor, Shape shape)
     {
         if (tensor is { } given)
         {

@@ -70,7 +70,7 @@ public sealed class LstmCell<T> : RecurrentCell<T>
     }
 
     private protected override (Tensor<T> Outputs, Tensor<T>? Cell) RunFused(
-        in SequenceOperands<T> operands, in SequenceBuffers<T> buffers, in SequenceNoise<T> noise, Phase phase) => 
+        in SequenceOperands<T> operands, in SequenceBuffers<T> buffers, in SequenceNoise<T> noise, Phase phase) =>
         Options.Normalization == RecurrentNormalization.Batch ? RunBatch(operands, buffers, noise, phase)
         : noise.IsEmpty ? Run<NoMasks>(operands, buffers)
         : Run<Masks>(operands, buffers);

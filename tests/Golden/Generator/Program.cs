@@ -14,6 +14,7 @@ Write("softmax", SoftmaxCases.Add);
 Write("losses", LossCases.Add);
 Write("normalizers", NormalizerCases.Add);
 Write("training", TrainingCases.Add);
+Write("recurrent", RecurrentCases.Add);
 
 void Write(string name, Action<Recorder> add)
 {

@@ -48,10 +48,30 @@ public class RecurrentGradientTests
             },
             execution, lengths: [5, 3, 4, 5], passesState: false);
 
+    [Theory]
+    [InlineData("lstm", "paper")]
+    [InlineData("lstm", "plain")]
+    [InlineData("lstm", "tf1")]
+    [InlineData("lstm", "batch")]
+    [InlineData("gru", "paper")]
+    [InlineData("rnn", "rms")]
+    public void Hessian_vector_products_through_fused_cells_agree_with_differences_of_gradients(string cell, string preset)
+    {
+        using IDualBackend<double> dual = CpuBackend.CreateDual<double>(1);
+        Check(dual, cell, RecurrentPresets.Named(preset), RecurrentExecution.Fused, [5, 3, 4, 5], passesState: true, new() { Order = 2 });
+    }
+
     private static void Check(
         string cell, RecurrentOptions options, RecurrentExecution execution, int[]? lengths = null, bool passesState = true)
     {
         using IBackend<double> backend = CpuBackend.Create<double>(1);
+        Check(backend, cell, options, execution, lengths, passesState, null);
+    }
+
+    private static void Check(
+        IBackend<double> backend, string cell, RecurrentOptions options, RecurrentExecution execution, int[]? lengths, bool passesState,
+        GradCheckOptions? checks)
+    {
         using RecurrentLayer<double> layer = Networks.Make(cell, backend, Inputs, Hidden, options);
         Networks.Spread(layer);
         layer.Execution = execution;
@@ -73,7 +93,7 @@ public class RecurrentGradientTests
                 Tensor<double> y = layer.Forward(x[0], states, padding);
                 return hasCell ? [y, states[0].Cell!.Value] : [y];
             },
-            inputs[..(passesState ? hasCell ? 3 : 2 : 1)]);
+            inputs[..(passesState ? hasCell ? 3 : 2 : 1)], checks);
         report.ThrowIfFailed();
     }
 }
