@@ -20,7 +20,7 @@ public sealed class BufferPool(IDeviceAllocator allocator, bool withTangents = f
 {
     private const int SmallestLog2 = 6;
 
-    private readonly Stack<DeviceBlock>[] free = [.. Enumerable.Range(0, 4 * (40 - SmallestLog2)).Select(_ => new Stack<DeviceBlock>())];
+    private readonly Stack<DeviceBlock>?[] free = new Stack<DeviceBlock>?[4 * (40 - SmallestLog2)];
     private readonly List<DeviceBlock> all = [];
     private bool disposed;
 
@@ -39,7 +39,7 @@ public sealed class BufferPool(IDeviceAllocator allocator, bool withTangents = f
         ThrowIfDisposed();
         int sizeClass = SizeClass(Math.Max(bytes, 1L << SmallestLog2), out long capacity);
         capacity = exactSizes ? bytes : capacity;
-        if (!free[sizeClass].TryPop(out DeviceBlock? block))
+        if (free[sizeClass] is not { } stack || !stack.TryPop(out DeviceBlock? block))
         {
             long total = withTangents ? 2 * capacity : capacity;
             block = new DeviceBlock(Allocate(total), capacity, sizeClass, withTangents);
@@ -69,7 +69,7 @@ public sealed class BufferPool(IDeviceAllocator allocator, bool withTangents = f
         }
         if (!disposed && !exactSizes)
         {
-            free[block.SizeClass].Push(block);
+            (free[block.SizeClass] ??= []).Push(block);
         }
     }
 
@@ -91,10 +91,7 @@ public sealed class BufferPool(IDeviceAllocator allocator, bool withTangents = f
     /// <summary>Gives the blocks that are not rented back to the device.</summary>
     public void Trim()
     {
-        foreach (Stack<DeviceBlock> stack in free)
-        {
-            stack.Clear();
-        }
+        Array.Clear(free);
         for (int i = all.Count - 1; i >= 0; i--)
         {
             if (!all[i].IsRented)
@@ -116,10 +113,7 @@ public sealed class BufferPool(IDeviceAllocator allocator, bool withTangents = f
             allocator.Free(block.Address, withTangents ? 2 * block.Capacity : block.Capacity);
         }
         all.Clear();
-        foreach (Stack<DeviceBlock> stack in free)
-        {
-            stack.Clear();
-        }
+        Array.Clear(free);
         BytesReserved = 0;
     }
 
