@@ -64,6 +64,61 @@ internal sealed class MlpOptions : CompareOptions
     public string BatchVariance { get; set; } = "";
 }
 
+/// <summary>What <c>lstm</c> was asked for, as typed; <see cref="LstmSettings"/> is what is made of it.</summary>
+[Verb("lstm", HelpText = "Train a recurrent network with each scheme on a task and report them side by side, with their hidden-state dynamics.")]
+internal sealed class LstmOptions : CompareOptions
+{
+    public const string DefaultNorms = "none,layer,batch,weight,rms";
+
+    [Option("task", Default = "charlm", HelpText = "charlm (next character), seqmnist, adding or copy.")]
+    public string Task { get; set; } = "";
+
+    [Option("text", HelpText = "charlm: text file in UTF-8 (default: the embedded Pride and Prejudice).")]
+    public string? Text { get; set; }
+
+    [Option("by", HelpText = "seqmnist: row or pixel (default: row).")]
+    public string? By { get; set; }
+
+    [Option("permute", HelpText = "seqmnist: shuffle the pixels of all images by one random permutation.")]
+    public bool Permute { get; set; }
+
+    [Option("length", HelpText = "charlm: steps that gradients go back (64); adding: steps (100); copy: steps of waiting (30).")]
+    public int? Length { get; set; }
+
+    [Option("cell", Default = "lstm", HelpText = "lstm, gru or rnn.")]
+    public string Cell { get; set; } = "";
+
+    [Option("norms", Default = DefaultNorms, HelpText = "Normalization schemes, separated by commas.")]
+    public string Norms { get; set; } = "";
+
+    [Option("preset", Default = "paper", HelpText = "Whose layer-normalized cell; a wrong name lists them all.")]
+    public string Preset { get; set; } = "";
+
+    [Option("hidden", Default = 128, HelpText = "Units of each layer.")]
+    public int Hidden { get; set; }
+
+    [Option("layers", Default = 1, HelpText = "Cells on top of each other.")]
+    public int Layers { get; set; }
+
+    [Option("forget-bias", Default = 1.0, HelpText = "First bias of the forget gate of an LSTM, in all schemes alike.")]
+    public double ForgetBias { get; set; }
+
+    [Option("batch-sizes", HelpText = "Sequences in a batch, separated by commas (default: by task).")]
+    public string? BatchSizes { get; set; }
+
+    [Option("epochs", HelpText = "How often --epoch-steps are trained and then tested (default: by task).")]
+    public int? Epochs { get; set; }
+
+    [Option("epoch-steps", Default = 100, HelpText = "Training steps between tests.")]
+    public int EpochSteps { get; set; }
+
+    [Option("lr", Default = 3e-3, HelpText = "Learning rate.")]
+    public double LearningRate { get; set; }
+
+    [Option("clip", Default = 1.0, HelpText = "Longest gradient; a longer one is scaled down.")]
+    public double Clip { get; set; }
+}
+
 /// <summary>What <c>invariance</c> was asked for.</summary>
 [Verb("invariance", HelpText = "Measure the paper's Table 1: what each scheme is invariant to, with the twins in the gradients.")]
 internal sealed class InvarianceOptions

@@ -1,10 +1,12 @@
 namespace MiniGrad.Samples.Compare;
 
-/// <summary>Compares normalization schemes: <c>mlp</c> trains with each, <c>invariance</c> measures Table 1 of the paper.</summary>
+/// <summary>
+/// Compares normalization schemes: <c>mlp</c> and <c>lstm</c> train with each, <c>invariance</c> measures Table 1 of the paper.
+/// </summary>
 internal static class Program
 {
     private const string DefaultVerb = "mlp";
-    private const string Footer = "Without a verb, mlp is run; its options: mlp --help.";
+    private const string Footer = "Without a verb, mlp is run; options: mlp --help, lstm --help.";
 
     /// <summary>The exit code of a run that Ctrl-C ended: 128 + SIGINT, as shells have it.</summary>
     public const int Interrupted = 130;
@@ -22,9 +24,10 @@ internal static class Program
     {
         bool hasVerb = args is ["--help" or "--version", ..] || (args.Length > 0 && !args[0].StartsWith('-'));
         string[] withVerb = hasVerb ? args : [DefaultVerb, .. args];
-        return SampleHost.ParseVerb(withVerb, output, Footer, typeof(MlpOptions), typeof(InvarianceOptions)) switch
+        return SampleHost.ParseVerb(withVerb, output, Footer, typeof(MlpOptions), typeof(LstmOptions), typeof(InvarianceOptions)) switch
         {
             MlpOptions options => new CompareCommand(MlpSettings.From(options), options, output).Run(stop),
+            LstmOptions options => new CompareCommand(LstmSettings.From(options), options, output).Run(stop),
             InvarianceOptions options => InvarianceCommand.Run(options, output),
             _ => 0,
         };

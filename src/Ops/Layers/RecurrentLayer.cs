@@ -74,19 +74,20 @@ public abstract class RecurrentLayer<T> : Layer<T>
         return Run(x, states, padding, phase, null);
     }
 
-    /// <summary>Runs over a sequence from the initial state, step by step in plain ops, and keeps what happened at each step.</summary>
+    /// <summary>Runs over a sequence step by step in plain ops, and keeps what happened at each step.</summary>
     /// <param name="x">(T, N, inputs).</param>
+    /// <param name="states">As of <see cref="Forward(Tensor{T}, Span{RecurrentState{T}}, Tensor{T}?, Phase)"/>.</param>
     /// <param name="trace">
     /// Gets the steps of each cell, first cell first. After a backward pass their tensors have gradients: those of the hidden states are the
     /// whole derivative, through the output of the step and through all later steps.
     /// </param>
     /// <param name="phase">Training or evaluation.</param>
-    /// <returns>What <see cref="Forward(Tensor{T}, Phase)"/> gives, up to rounding.</returns>
-    public Tensor<T> Trace(Tensor<T> x, ICollection<RecurrentStep<T>> trace, Phase phase = Phase.Training)
+    /// <returns>What Forward gives, up to rounding.</returns>
+    public Tensor<T> Trace(
+        Tensor<T> x, Span<RecurrentState<T>> states, ICollection<RecurrentStep<T>> trace, Phase phase = Phase.Training)
     {
         ArgumentNullException.ThrowIfNull(trace);
-        Array.Clear(ownStates);
-        return Run(x, ownStates, null, phase, trace);
+        return Run(x, states, null, phase, trace);
     }
 
     private Tensor<T> Run(

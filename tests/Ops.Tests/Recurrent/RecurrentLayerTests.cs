@@ -59,7 +59,7 @@ public sealed class RecurrentLayerTests : IDisposable
         Networks.Spread(layer);
         double[] x = TestArrays.Random(5 * 2 * 3), cotangent = [.. new double[4 * 8], .. TestArrays.Random(8)];
         List<RecurrentStep<double>> trace = [];
-        Tensor<double> y = layer.Trace(tape.Constant(x, new Shape(5, 2, 3)), trace);
+        Tensor<double> y = layer.Trace(tape.Constant(x, new Shape(5, 2, 3)), new RecurrentState<double>[2], trace);
         Assert.Equal(2 * 5, trace.Count);
         Assert.All(trace, step => Assert.Equal(cell switch { "lstm" => 3, "gru" => 2, _ => 0 }, step.Gates.Count));
         Assert.All(trace.SelectMany(step => step.Gates), gate => Assert.All(gate.ToArray(), value => Assert.InRange(value, 1e-6, 1 - 1e-6)));
