@@ -23,10 +23,10 @@ internal static unsafe class Gemm<T, V>
     where T : unmanaged, IFloatingPointIeee754<T>
     where V : struct, ISimd<V, T>
 {
-    // A block of MC x KC fills half a MiB and a panel of KC x NR some 48 KiB at 512 bits: they leave room in an L2 of 1 MiB and share L1
-    // with A's tile.
-    private const int BytesOfKC = 1536;
-    private const int MC = 240;
+    // A block of MC x KC stays in L2 (1 to 2 MiB) while it meets all panels of a group, whose numbers pass by once. The fewer its rows, the
+    // more steps it may have: every block over K but the first reads C again, and far memory is slow.
+    private const int BytesOfBlock = 768 << 10;
+    private const int MC = 384;
 
     // A chunk should take some microseconds, or handing it out costs more than it gains; some 16 keep a few threads equally busy.
     private const long FlopsPerChunk = 1 << 20;
@@ -80,7 +80,7 @@ internal static unsafe class Gemm<T, V>
             TilesPerBlock = (Tiles + blocks - 1) / blocks;
             RowBlocks = (Tiles + TilesPerBlock - 1) / TilesPerBlock;
 
-            int mostSteps = BytesOfKC / sizeof(T);
+            int mostSteps = BytesOfBlock / (sizeof(T) * TilesPerBlock * MR);
             DepthBlocks = Math.Max(1, (call.K + mostSteps - 1) / mostSteps);
             KC = (call.K + DepthBlocks - 1) / DepthBlocks;
 
