@@ -1,8 +1,9 @@
 using BenchmarkDotNet.Running;
 using MiniGrad.Benchmarks;
+using MiniGrad.Benchmarks.GemmLadder;
 
 // `--quick [filter]` takes seconds and prints GFLOP/s beside the measured peak; `--quick workers` times the starting of parallel jobs;
-// everything else goes to BenchmarkDotNet.
+// `--ladder [picture.png]` runs the steps of docs/04-gemm.md; everything else goes to BenchmarkDotNet.
 if (args is ["--quick", "workers"])
 {
     QuickWorkers.Run();
@@ -10,6 +11,10 @@ if (args is ["--quick", "workers"])
 else if (args is ["--quick", ..])
 {
     QuickGemm.Run(args.Length > 1 ? args[1] : "");
+}
+else if (args is ["--ladder", ..])
+{
+    Ladder.Run(args.Length > 1 ? args[1] : null);
 }
 else
 {
