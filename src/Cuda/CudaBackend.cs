@@ -2,6 +2,7 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using MiniGrad.Backends;
+using MiniGrad.Cuda.Native;
 
 namespace MiniGrad.Cuda;
 
@@ -15,6 +16,22 @@ public static class CudaBackend
     /// <exception cref="NotSupportedException"><typeparamref name="T"/> is neither float nor double.</exception>
     public static IBackend<T> Create<T>(CudaOptions? options = null)
         where T : unmanaged, IFloatingPointIeee754<T> => CreateWithPool<T>(options ?? new CudaOptions(), allocator => new BufferPool(allocator));
+
+    /// <summary>Why there can be no backend on a GPU here, in one sentence; null if there can.</summary>
+    public static string? Refusal(CudaOptions? options = null)
+    {
+        try
+        {
+            using CudaDevice device = new(options ?? new CudaOptions());
+            NativeLibraries.Load(Nvrtc.Library);
+            NativeLibraries.Load(CuBlas.Library);
+            return null;
+        }
+        catch (Exception refusal) when (refusal is CudaUnavailableException or CudaException)
+        {
+            return refusal.Message;
+        }
+    }
 
     /// <summary>The same, with memory from a pool of the caller's making.</summary>
     internal static CudaBackend<T> CreateWithPool<T>(CudaOptions options, Func<IDeviceAllocator, BufferPool> makePool)
@@ -92,6 +109,9 @@ internal sealed partial class CudaBackend<T> : IBackend<T>
         }
         gemm.Multiply(call, accumulate: call.Accumulate || call.Bias.Length > 0);
     }
+
+    public bool Takes<TKernel>()
+        where TKernel : unmanaged, IKernel<T> => TKernel.DeviceSource is not null;
 
     public void Run<TKernel>(in TKernel kernel, int items, int grain)
         where TKernel : unmanaged, IKernel<T>

@@ -80,6 +80,10 @@ public interface IBackend<T> : IDisposable
     void Run<TKernel>(in TKernel kernel, int items, int grain)
         where TKernel : unmanaged, IKernel<T>;
 
+    /// <summary>Whether <see cref="Run"/> takes this kernel: a device needs its <see cref="IKernel{T}.DeviceSource"/>.</summary>
+    bool Takes<TKernel>()
+        where TKernel : unmanaged, IKernel<T> => true;
+
     /// <summary>
     /// Whether <see cref="Update"/> takes gradients that are products not yet computed, and sums the rows of each from first to last, as
     /// <see cref="Gemm"/> does.

@@ -62,6 +62,9 @@ public sealed class GruCell<T> : RecurrentCell<T>
     private protected override Tensor<T>? MovableBias(Tape<T> tape) => NormH?.Bias is not { } bias ? null : Tensor<T>.Concat(
         [tape.Watch(bias).Slice(0, 0, 2 * Hidden), tape.Filled(new Shape(Hidden), T.Zero)], 0);
 
+    private protected override bool CanFuse(IBackend<T> backend) =>
+        Options.Normalization != RecurrentNormalization.Batch && backend.Takes<GruForward<T, NoNormalizer, NoMasks>>();
+
     private protected override (Tensor<T> Outputs, Tensor<T>? Cell) RunFused(
         in SequenceOperands<T> operands, in SequenceBuffers<T> buffers, in SequenceNoise<T> noise, Phase phase) => noise.IsEmpty
         ? Run<NoMasks>(operands, buffers)

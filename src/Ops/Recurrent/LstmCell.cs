@@ -57,7 +57,9 @@ public sealed class LstmCell<T> : RecurrentCell<T>
     private protected override RecurrentState<T> Start(Tape<T> tape, RecurrentState<T> given, int cases) =>
         base.Start(tape, given, cases) with { Cell = given.Cell ?? Initial(tape, cell0, cases) };
 
-    private protected override bool CanFuse => true;
+    private protected override bool CanFuse(IBackend<T> backend) => Options.Normalization == RecurrentNormalization.Batch
+        ? backend.Takes<LstmBatchForward<T, NoMasks>>()
+        : backend.Takes<LstmForward<T, NoNormalizer, NoNormalizer, NoMasks>>();
 
     private protected override Parameter<T>? Cell0 => cell0;
 

@@ -8,8 +8,8 @@ public abstract partial class RecurrentCell<T>
     /// <summary>Whether the products are normalized row by row.</summary>
     private protected bool NormalizesRows => NormH is { Statistics: null };
 
-    /// <summary>Whether fused kernels cover the cell's variant.</summary>
-    private protected virtual bool CanFuse => Options.Normalization != RecurrentNormalization.Batch;
+    /// <summary>Whether fused kernels cover the cell's variant, and the backend takes them.</summary>
+    private protected abstract bool CanFuse(IBackend<T> backend);
 
     /// <summary>Whether fused kernels add the product to the input's part, instead of keeping them apart.</summary>
     private protected virtual bool AddsToX => IsSummed || NormH is null;

@@ -94,7 +94,7 @@ public abstract partial class RecurrentCell<T> : Module<T>
     internal Tensor<T> Forward(
         Tensor<T> x, ref RecurrentState<T> state, in SequenceNoise<T> noise, RecurrentExecution execution, Phase phase,
         ICollection<RecurrentStep<T>>? trace = null) =>
-        execution == RecurrentExecution.Fused && CanFuse && trace is null
+        execution == RecurrentExecution.Fused && trace is null && CanFuse(x.Tape.Backend)
             ? ForwardFused(x, ref state, noise, phase)
             : ForwardStepByStep(x, ref state, noise, phase, trace);
 

@@ -27,6 +27,9 @@ public sealed class RnnCell<T> : RecurrentCell<T>
         return new(input.Candidate is { } factors ? factors * h : h);
     }
 
+    private protected override bool CanFuse(IBackend<T> backend) =>
+        Options.Normalization != RecurrentNormalization.Batch && backend.Takes<RnnForward<T, NoNormalizer, NoMasks>>();
+
     private protected override (Tensor<T> Outputs, Tensor<T>? Cell) RunFused(
         in SequenceOperands<T> operands, in SequenceBuffers<T> buffers, in SequenceNoise<T> noise, Phase phase) => noise.IsEmpty
         ? Run<NoMasks>(operands, buffers)

@@ -54,6 +54,20 @@ internal readonly struct StatisticsUpdate<T>(
     : IKernel<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
+    public static string DeviceSource => """
+        struct Arguments { Buffer<real> mean, variance, batch_mean, batch_variance, count; real momentum; };
+
+        DEVICE void run(const Arguments& k, int first, int end, int chunk)
+        {
+            const real n = k.count[0], rho = n > 1 ? k.momentum : real(0), unbias = n / Max(n - 1, 1);
+            for (int i = first + thread_in_block(); i < end; i += threads_of_block())
+            {
+                k.mean[i] = MultiplyAdd(rho, k.batch_mean[i] - k.mean[i], k.mean[i]);
+                k.variance[i] = MultiplyAdd(rho, k.batch_variance[i] * unbias - k.variance[i], k.variance[i]);
+            }
+        }
+        """;
+
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {
