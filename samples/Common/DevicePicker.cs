@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using MiniGrad.Backends;
+using MiniGrad.Cuda;
 using MiniGrad.Ops.Cpu;
 
 namespace MiniGrad.Samples;
@@ -17,14 +18,19 @@ public static class DevicePicker
     /// <summary>A backend on the chosen device.</summary>
     /// <param name="device">One of <see cref="Names"/>.</param>
     /// <param name="threads">How many threads a CPU backend uses; 0 takes one per core.</param>
+    /// <param name="tf32">Whether a GPU may round the operands of matrix products to TF32.</param>
     /// <exception cref="InputException">The device, the thread count or the forced vector width cannot be had.</exception>
-    public static IBackend<T> Create<T>(string device, int threads)
+    public static IBackend<T> Create<T>(string device, int threads, bool tf32 = false)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
-        Require(device);
         if (threads is < 0 or > MostThreads)
         {
             throw new InputException($"--threads {threads}: must be 0 (one per core) to {MostThreads}.");
+        }
+        Require(device);
+        if (device == "cuda" || (device == "auto" && CudaBackend.Refusal() is null))
+        {
+            return CreateOnGpu<T>(tf32);
         }
         try
         {
@@ -38,7 +44,7 @@ public static class DevicePicker
         }
     }
 
-    /// <summary>Throws unless the device can be had in this build.</summary>
+    /// <summary>Throws unless the device can be had on this machine.</summary>
     /// <exception cref="InputException">It cannot.</exception>
     public static void Require(string device)
     {
@@ -46,14 +52,27 @@ public static class DevicePicker
         {
             throw new InputException($"--device {device}: must be {string.Join(", ", Names)}.");
         }
-        if (device == "cuda")
+        if (device == "cuda" && CudaBackend.Refusal() is { } refusal)
         {
-            throw new InputException("--device cuda: no CUDA backend in this build; use --device cpu, or auto for what there is.");
+            throw new InputException($"--device cuda: {refusal} Use --device cpu, or auto for what there is.");
         }
     }
 
     /// <summary>The device that was taken and, for <c>auto</c>, why.</summary>
     public static string Describe<T>(string device, IBackend<T> backend)
         where T : unmanaged, IFloatingPointIeee754<T> =>
-        device == "auto" ? $"{backend.Name} (auto: no CUDA backend in this build)" : backend.Name;
+        device == "auto" ? $"{backend.Name} (auto: {CudaBackend.Refusal() ?? "there is a CUDA device."})" : backend.Name;
+
+    private static IBackend<T> CreateOnGpu<T>(bool tf32)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        try
+        {
+            return CudaBackend.Create<T>(new CudaOptions { AllowTf32 = tf32 });
+        }
+        catch (CudaException failure)
+        {
+            throw new InputException($"--device cuda: {failure.Message}");
+        }
+    }
 }

@@ -47,6 +47,9 @@ internal sealed class Options
     [Option("device", Default = "auto", HelpText = "cpu, cuda or auto.")]
     public string Device { get; set; } = "";
 
+    [Option("tf32", HelpText = "Let a GPU round the operands of matrix products to TF32: faster, with 10 bits of mantissa.")]
+    public bool Tf32 { get; set; }
+
     [Option("threads", Default = 0, HelpText = "Threads of the CPU; 0 is one per core.")]
     public int Threads { get; set; }
 

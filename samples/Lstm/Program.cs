@@ -29,7 +29,7 @@ internal static class Program
     private static void Train(Options options, TextWriter output)
     {
         // The device does the arithmetic, and owns the memory of everything below.
-        using IBackend<float> backend = DevicePicker.Create<float>(options.Device, options.Threads);
+        using IBackend<float> backend = DevicePicker.Create<float>(options.Device, options.Threads, options.Tf32);
         TextData text = TextData.Load(options.Text);
         output.WriteLine($"{text}");
 

@@ -26,7 +26,7 @@ internal static class Program
     private static void Train(Options options, TextWriter output)
     {
         // The device does the arithmetic, and owns the memory of everything below.
-        using IBackend<float> backend = DevicePicker.Create<float>(options.Device, options.Threads);
+        using IBackend<float> backend = DevicePicker.Create<float>(options.Device, options.Threads, options.Tf32);
         ImageData data = ImageData.Load(options.Data);
         ImageSet train = options.DryRun ? data.Train.First(3 * options.BatchSize) : data.Train;
         ImageSet test = options.DryRun ? data.Test.First(100) : data.Test;

@@ -55,7 +55,7 @@ public sealed partial class LstmProgramTests : IDisposable
         Assert.Equal(expected, Writer.Draw([1, 2, 4, 3], temperature, uniform));
 
     [Theory]
-    [InlineData("--device cuda", "--device cuda: no CUDA backend in this build")]
+    [InlineData("--device cuda", "--device cuda: MINIGRAD_LIBCUDA=/no/driver: could not be loaded")]
     [InlineData("--norm group", "--norm 'group': must be one of none, layer, rms, weight, batch")]
     [InlineData("--epochs 0", "--epochs 0: must be 1 to")]
     [InlineData("--batch-size 1 --norm batch", "--batch-size 1: must be 2 to")]

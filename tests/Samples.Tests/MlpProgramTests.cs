@@ -29,7 +29,7 @@ public class MlpProgramTests
     }
 
     [Theory]
-    [InlineData("--device cuda", "--device cuda: no CUDA backend in this build")]
+    [InlineData("--device cuda", "--device cuda: MINIGRAD_LIBCUDA=/no/driver: could not be loaded")]
     [InlineData("--norm foo", "--norm 'foo': must be one of none, batch,")]
     [InlineData("--epochs 0", "--epochs 0: must be 1 to")]
     [InlineData("--epochs two", "'epochs' is defined with a bad format")]
