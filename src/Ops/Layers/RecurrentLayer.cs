@@ -15,6 +15,7 @@ public abstract class RecurrentLayer<T> : Layer<T>
     private readonly Linear<T>? projection;
     private readonly RecurrentState<T>[] ownStates;
     private readonly string name;
+    private Tape<T>? segmentTape;
 
     private protected RecurrentLayer(
         IBackend<T> backend, int inputs, int hidden, Philox random, int layers, int outputs, Func<int, RecurrentCell<T>> makeCell)
@@ -45,6 +46,27 @@ public abstract class RecurrentLayer<T> : Layer<T>
 
     /// <summary>How the cells run.</summary>
     public RecurrentExecution Execution { get; set; }
+
+    /// <summary>
+    /// If above 0, sequences that are longer run in segments of so many steps, of which backward keeps nothing but the states between them and
+    /// computes the rest again: a fraction of the memory, for the time of one more forward pass. Default: 0.
+    /// </summary>
+    /// <exception cref="ArgumentException">
+    /// Batch norm shares the input's statistics over all steps (<see cref="RecurrentOptions.SharesInputStatistics"/>), so that it needs them all.
+    /// </exception>
+    public int SegmentLength
+    {
+        get;
+        set
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(value);
+            if (value > 0 && Options is { Normalization: RecurrentNormalization.Batch, SharesInputStatistics: true })
+            {
+                throw new ArgumentException($"{name}: statistics that all steps share need the whole sequence at once; keep SegmentLength at 0.");
+            }
+            field = value;
+        }
+    }
 
     /// <summary>Where dropout and zoneout are drawn from.</summary>
     public Philox Noise { get; }
@@ -100,10 +122,15 @@ public abstract class RecurrentLayer<T> : Layer<T>
         {
             SequenceNoise<T> noise = SequenceNoise<T>.Draw(
                 x.Tape, Options, steps, cases, cells[i].Inputs, Hidden, padding, Noise, phase);
-            sequence = cells[i].Forward(sequence, ref states[i], noise, Execution, phase, trace);
+            sequence = SegmentLength > 0 && steps > SegmentLength && trace is null
+                ? SegmentedNode<T>.Apply(cells[i], SegmentTape(x.Tape), sequence, ref states[i], noise, SegmentLength, phase)
+                : cells[i].Forward(sequence, ref states[i], noise, Execution, phase, trace);
         }
         return projection is null ? sequence : projection.Forward(sequence, phase);
     }
+
+    // One serves all cells: the segments of one are done before those of another begin.
+    private Tape<T> SegmentTape(Tape<T> outer) => segmentTape?.Backend == outer.Backend ? segmentTape : segmentTape = new Tape<T>(outer.Backend);
 
     private void Check(Tensor<T> x, ReadOnlySpan<RecurrentState<T>> states, Tensor<T>? padding)
     {

@@ -61,6 +61,12 @@ public sealed class LstmCell<T> : RecurrentCell<T>
         ? backend.Takes<LstmBatchForward<T, NoMasks>>()
         : backend.Takes<LstmForward<T, NoNormalizer, NoNormalizer, NoMasks>>();
 
+    internal override void PlaceStatistics(int firstStep, bool isFrozen)
+    {
+        base.PlaceStatistics(firstStep, isFrozen);
+        normC?.Place(firstStep, isFrozen);
+    }
+
     private protected override Parameter<T>? Cell0 => cell0;
 
     private protected override SequenceOperands<T> FusedOperands(SequenceOperands<T> operands, Tensor<T>? padding, Phase phase)

@@ -14,6 +14,13 @@ public abstract partial class RecurrentCell<T>
     /// <summary>Whether fused kernels add the product to the input's part, instead of keeping them apart.</summary>
     private protected virtual bool AddsToX => IsSummed || NormH is null;
 
+    /// <summary>Tells batch norm's statistics where in the whole sequence the next run begins.</summary>
+    internal virtual void PlaceStatistics(int firstStep, bool isFrozen)
+    {
+        NormX?.Place(firstStep, isFrozen);
+        NormH?.Place(firstStep, isFrozen);
+    }
+
     /// <summary>Runs the cell over a sequence as one op.</summary>
     /// <inheritdoc cref="Forward"/>
     private Tensor<T> ForwardFused(Tensor<T> x, ref RecurrentState<T> state, in SequenceNoise<T> noise, Phase phase)

@@ -38,6 +38,15 @@ internal sealed class RecurrentNorm<T> : Module<T>
     /// <summary>Whether one set of statistics serves all steps, which are then normalized together.</summary>
     public bool IsShared { get; }
 
+    /// <summary>Tells the statistics which step of the sequence is the next run's first, and whether they stay as they are.</summary>
+    public void Place(int firstStep, bool isFrozen)
+    {
+        if (statistics is not null)
+        {
+            (statistics.FirstStep, statistics.IsFrozen) = (firstStep, isFrozen);
+        }
+    }
+
     public Tensor<T> Gain(Tape<T> tape) => tape.Watch(gain);
 
     /// <summary>The bias, or zeros.</summary>

@@ -119,7 +119,7 @@ internal sealed class SequenceNode<T, TKernels> : SequenceNode<T>
             node = tape.Record<SequenceNode<T, TKernels>>(outputs, inputs[..count]);
             (node.kernels, node.operands, node.s, node.FinalCellGradient) = (kernels, operands, s, default);
         }
-        return (outputs, s.Cells.Length == 0 ? null : FinalCellNode<T>.Apply(s.Step(s.Cells, s.Steps, s.Hidden), outputs, node, s));
+        return (outputs, s.Cells.Length == 0 ? null : FinalCellNode<T>.Apply(s.Step(s.Cells, s.Steps, s.Hidden), outputs, node, s.Cases));
     }
 
     public override void Backward(IBackend<T> backend)
@@ -293,9 +293,9 @@ internal sealed class FinalCellNode<T> : TapeNode<T>
 
     public override string Op => "FinalCell";
 
-    public static Tensor<T> Apply(DeviceBuffer<T> cell, Tensor<T> outputs, SequenceNode<T>? sequence, in SequenceBuffers<T> s)
+    public static Tensor<T> Apply(DeviceBuffer<T> cell, Tensor<T> outputs, SequenceNode<T>? sequence, int cases)
     {
-        Tensor<T> final = outputs.Tape.NewView(cell, new Shape(s.Cases, s.Hidden), outputs.NeedsGradient);
+        Tensor<T> final = outputs.Tape.NewView(cell, new Shape(cases, cell.Length / cases), outputs.NeedsGradient);
         if (sequence is not null)
         {
             outputs.Tape.Record<FinalCellNode<T>>(final, outputs).sequence = sequence;

@@ -26,8 +26,18 @@ internal sealed class StepStatistics<T> : Module<T>
         variance = AddState(new Parameter<T>(backend, "variance", new Shape(steps, features)).FillConstant(1));
     }
 
+    /// <summary>Which step of the whole sequence the first one of a segment is.</summary>
+    public int FirstStep { get; set; }
+
+    /// <summary>Whether <see cref="Update"/> does nothing, since a segment runs again.</summary>
+    public bool IsFrozen { get; set; }
+
     /// <summary>The statistics of a step, for use.</summary>
-    public RunningStatistics<T> At(int step) => new(Row(mean, Math.Min(step, steps - 1)), Row(variance, Math.Min(step, steps - 1)));
+    public RunningStatistics<T> At(int step)
+    {
+        int row = Math.Min(FirstStep + step, steps - 1);
+        return new(Row(mean, row), Row(variance, row));
+    }
 
     /// <summary>Moves the row of a step towards a batch's statistics.</summary>
     /// <param name="backend">Where they are.</param>
@@ -37,10 +47,11 @@ internal sealed class StepStatistics<T> : Module<T>
     /// <param name="count">One number: the cases that were no padding.</param>
     public void Update(IBackend<T> backend, int step, DeviceBuffer<T> batchMean, DeviceBuffer<T> batchVariance, DeviceBuffer<T> count)
     {
-        if (step < steps)
+        int row = FirstStep + step;
+        if (row < steps && !IsFrozen)
         {
             backend.Run(
-                new StatisticsUpdate<T>(Row(mean, step), Row(variance, step), batchMean, batchVariance, count, momentum),
+                new StatisticsUpdate<T>(Row(mean, row), Row(variance, row), batchMean, batchVariance, count, momentum),
                 features, ColumnChunks.Grain(1, features));
         }
     }

@@ -50,6 +50,26 @@ public class FusedRecurrentTests
     }
 
     [Theory]
+    [InlineData("lstm", "paper")]
+    [InlineData("lstm", "tf1")]
+    [InlineData("lstm", "batch")]
+    [InlineData("gru", "haste")]
+    [InlineData("rnn", "weight")]
+    public void In_segments_that_run_again_it_is_the_same(string cell, string preset)
+    {
+        RecurrentOptions plain = RecurrentPresets.Named(preset);
+        foreach (RecurrentOptions options in (RecurrentOptions[])[plain, plain with { Zoneout = 0.2, VariationalDropout = 0.2, LearnsInitialState = true }])
+        {
+            RecurrentRun expected = RecurrentRun.Of<double>(cell, options, RecurrentExecution.Fused, 7, Cases, [6, 2, 5, 6, 3]);
+            foreach (int length in (int[])[1, 2, 4])
+            {
+                RecurrentRun got = RecurrentRun.Of<double>(cell, options, RecurrentExecution.Fused, 7, Cases, [6, 2, 5, 6, 3], length);
+                expected.AssertClose(got, 1e-13, 1e-13);
+            }
+        }
+    }
+
+    [Theory]
     [InlineData("lstm", GateScope.PerGate, GateSplit.Separate)]
     [InlineData("lstm", GateScope.PerGate, GateSplit.Summed)]
     [InlineData("lstm", GateScope.Fused, GateSplit.Summed)]
@@ -138,21 +158,23 @@ public class FusedRecurrentTests
     private sealed record RecurrentRun(double[] Outputs, (string Name, double[] Values)[] Gradients)
     {
         public static RecurrentRun Of<T>(
-            string cell, RecurrentOptions options, RecurrentExecution execution, int hidden, int cases = Cases, int[]? lengths = null)
+            string cell, RecurrentOptions options, RecurrentExecution execution, int hidden, int cases = Cases, int[]? lengths = null,
+            int segment = 0)
             where T : unmanaged, IFloatingPointIeee754<T>
         {
             using IBackend<T> backend = CpuBackend.Create<T>(1);
-            return Of(backend, cell, options, execution, hidden, cases, lengths);
+            return Of(backend, cell, options, execution, hidden, cases, lengths, segment);
         }
 
         public static RecurrentRun Of<T>(
             IBackend<T> backend, string cell, RecurrentOptions options, RecurrentExecution execution, int hidden, int cases = Cases,
-            int[]? lengths = null)
+            int[]? lengths = null, int segment = 0)
             where T : unmanaged, IFloatingPointIeee754<T>
         {
             using RecurrentLayer<T> layer = Networks.Make(cell, backend, Inputs, hidden, options, layers: 2);
             Networks.Spread(layer);
             layer.Execution = execution;
+            layer.SegmentLength = segment;
             using Tape<T> tape = new(backend);
             Tensor<T> x = Variable(tape, new Shape(Steps, cases, Inputs), 1), h = Variable(tape, new Shape(cases, hidden), 2);
             Tensor<T> c = Variable(tape, new Shape(cases, hidden), 3);

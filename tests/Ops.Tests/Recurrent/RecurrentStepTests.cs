@@ -59,6 +59,26 @@ public class RecurrentStepTests
     }
 
     [Fact]
+    public void Memory_is_linear_in_steps_and_a_fraction_of_it_in_segments()
+    {
+        long half = Memory(392, segment: 0), whole = Memory(784, segment: 0), segments = Memory(784, segment: 28);
+        Assert.InRange(whole / (double)half, 1.9, 2.05);
+        Assert.InRange(segments / (double)whole, 0, 0.4);
+
+        static long Memory(int steps, int segment)
+        {
+            using IBackend<float> backend = CpuBackend.Create<float>(1);
+            using Lstm<float> lstm = new(backend, 1, 64, new Philox(1), RecurrentPresets.Paper) { SegmentLength = segment };
+            using Tape<float> tape = new(backend);
+            long before = backend.Pool.BytesReserved;
+            Shape shape = new(steps, 16, 1);
+            Tensor<float> y = lstm.Forward(tape.Constant([.. TestArrays.Random(shape.ElementCount).Select(v => (float)v)], shape));
+            tape.Backward(y, new float[y.Shape.ElementCount]);
+            return backend.Pool.BytesReserved - before;
+        }
+    }
+
+    [Fact]
     public void Everything_rented_is_returned()
     {
         using IBackend<float> backend = CpuBackend.Create<float>(1);
