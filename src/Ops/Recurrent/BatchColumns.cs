@@ -5,7 +5,7 @@ using MiniGrad.Backends;
 namespace MiniGrad.Ops;
 
 /// <summary>
-/// Batch normalization of a vector of neighbouring columns of one step's N rows, for the fused kernels of recurrent batch norm. With w = 1
+/// Batch normalization of neighbouring columns of one step's N rows, for the fused kernels of recurrent batch norm. With w = 1
 /// for cases and 0 for padding, and n cases:
 /// <code>
 /// mean = (1/n) sum w x      rstd = 1 / sqrt((1/n) sum w (x - mean)^2 + epsilon)      xHat = (x - mean) rstd
@@ -17,36 +17,29 @@ internal static class BatchColumns<T, V>
     where T : unmanaged, IFloatingPointIeee754<T>
     where V : struct, ISimd<V, T>
 {
+    // Rows are taken in groups, so that memory is read along them while the sums of a group of rows stay in registers.
+    public const int RowsPerGroup = 16;
+
     /// <summary>Makes the statistics of columns and leaves them at <paramref name="at"/>; in evaluation they are there.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void Measure(in BatchStep<T> b, DeviceBuffer<T> x, int column, int at, int lanes)
+    /// <param name="b">The step.</param>
+    /// <param name="x">N rows.</param>
+    /// <param name="column">The first column.</param>
+    /// <param name="at">Where its statistics are.</param>
+    /// <param name="count">How many columns.</param>
+    public static void Measure(in BatchStep<T> b, DeviceBuffer<T> x, int column, int at, int count)
     {
         if (!b.IsTraining)
         {
             return;
         }
-        int stride = x.Length / b.Cases;
-        V zero = V.Splat(T.Zero), one = V.Splat(T.One), perCase = one / V.Max(V.LoadSplat(b.Counts, b.Step), one);
-        V shift = V.Load(x, column, lanes, zero), sum = zero;
-        for (int n = 0, i = column; n < b.Cases; n++, i += stride)
+        for (int top = 0; top < b.Cases; top += RowsPerGroup)
         {
-            V deviation = V.Load(x, i, lanes, zero) - shift;
-            sum += b.Padding.Length == 0 ? deviation : deviation * V.LoadSplat(b.Padding, b.Row(n));
+            AddToMeans(b, x, column, at, count, top);
         }
-        V mean = V.MultiplyAdd(sum, perCase, shift), squares = zero;
-        for (int n = 0, i = column; n < b.Cases; n++, i += stride)
+        for (int top = 0; top < b.Cases; top += RowsPerGroup)
         {
-            V deviation = V.Load(x, i, lanes, zero) - mean, weighted = deviation;
-            if (b.Padding.Length > 0)
-            {
-                weighted *= V.LoadSplat(b.Padding, b.Row(n));
-            }
-            squares = V.MultiplyAdd(weighted, deviation, squares);
+            AddToVariances(b, x, column, at, count, top);
         }
-        V variance = squares * perCase;
-        V.Store(mean, b.Mean, at, lanes);
-        V.Store(variance, b.Variance, at, lanes);
-        V.Store(one / V.Sqrt(variance + V.Splat(b.Epsilon)), b.Rstd, at, lanes);
     }
 
     /// <summary>Turns the gradients of gain xHat into those of x, and adds to those of gain and shift.</summary>
@@ -59,42 +52,120 @@ internal static class BatchColumns<T, V>
     /// <param name="dshift">Added to; empty if not wanted.</param>
     /// <param name="column">The first column.</param>
     /// <param name="at">Where its statistics are.</param>
-    /// <param name="lanes">How many columns.</param>
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    /// <param name="count">How many columns.</param>
     public static void Backward(
         in BatchStep<T> b, DeviceBuffer<T> x, DeviceBuffer<T> dy, DeviceBuffer<T> dx, DeviceBuffer<T> gain,
-        DeviceBuffer<T> dgain, DeviceBuffer<T> dshift, int column, int at, int lanes)
+        DeviceBuffer<T> dgain, DeviceBuffer<T> dshift, int column, int at, int count)
     {
-        int stride = x.Length / b.Cases;
-        V zero = V.Splat(T.Zero), one = V.Splat(T.One), mu = V.Load(b.Mean, at, lanes, zero), r = V.Load(b.Rstd, at, lanes, zero);
-        V sum = zero, sumXHat = zero;
-        for (int n = 0, i = column; n < b.Cases; n++, i += stride)
+        for (int top = 0; top < b.Cases; top += RowsPerGroup)
         {
-            V g = V.Load(dy, i, lanes, zero);
-            sum += g;
-            sumXHat = V.MultiplyAdd(g, (V.Load(x, i, lanes, zero) - mu) * r, sumXHat);
+            AddToSums(b, x, dy, column, at, count, top);
         }
-        AddTo(dgain, sumXHat, column, lanes);
-        AddTo(dshift, sum, column, lanes);
-        V perCase = b.IsTraining ? one / V.Max(V.LoadSplat(b.Counts, b.Step), one) : zero;
-        V scale = V.Load(gain, column, lanes, zero) * r, average = sum * perCase, averageXHat = sumXHat * perCase;
-        for (int n = 0, i = column; n < b.Cases; n++, i += stride)
+        AddTo(dgain, b.SumXHat, column, at, count);
+        AddTo(dshift, b.Sum, column, at, count);
+        for (int top = 0; top < b.Cases; top += RowsPerGroup)
         {
-            V common = V.MultiplyAdd((V.Load(x, i, lanes, zero) - mu) * r, averageXHat, average);
-            if (b.Padding.Length > 0)
-            {
-                common *= V.LoadSplat(b.Padding, b.Row(n));
-            }
-            V.Store(scale * (V.Load(dy, i, lanes, zero) - common), dx, i, lanes);
+            Write(b, x, dy, dx, gain, column, at, count, top);
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddTo(DeviceBuffer<T> total, V sum, int column, int lanes)
+    // As x0 + avg(x - x0), x0 being the first case: exact for a constant column, and as good for columns far from zero.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void AddToMeans(in BatchStep<T> b, DeviceBuffer<T> x, int column, int at, int count, int top)
     {
-        if (total.Length > 0)
+        int stride = x.Length / b.Cases, bottom = Math.Min(b.Cases, top + RowsPerGroup);
+        DeviceBuffer<T> means = b.Mean, padding = b.Padding;
+        V zero = V.Splat(T.Zero), one = V.Splat(T.One), perCase = one / V.Max(V.LoadSplat(b.Counts, b.Step), one);
+        for (int j = 0; j < count; j += V.Width)
         {
-            V.Store(V.Load(total, column, lanes, sum) + sum, total, column, lanes);
+            int lanes = count - j;
+            V shift = V.Load(x, column + j, lanes, zero), sum = top == 0 ? zero : V.Load(means, at + j, lanes, zero);
+            for (int n = top, i = (top * stride) + column + j; n < bottom; n++, i += stride)
+            {
+                V deviation = V.Load(x, i, lanes, zero) - shift;
+                sum += padding.Length == 0 ? deviation : deviation * V.LoadSplat(padding, b.Row(n));
+            }
+            V.Store(bottom == b.Cases ? V.MultiplyAdd(sum, perCase, shift) : sum, means, at + j, lanes);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void AddToVariances(in BatchStep<T> b, DeviceBuffer<T> x, int column, int at, int count, int top)
+    {
+        int stride = x.Length / b.Cases, bottom = Math.Min(b.Cases, top + RowsPerGroup);
+        DeviceBuffer<T> variances = b.Variance, padding = b.Padding;
+        V zero = V.Splat(T.Zero), one = V.Splat(T.One), perCase = one / V.Max(V.LoadSplat(b.Counts, b.Step), one), epsilon = V.Splat(b.Epsilon);
+        for (int j = 0; j < count; j += V.Width)
+        {
+            int lanes = count - j;
+            V mean = V.Load(b.Mean, at + j, lanes, zero), sum = top == 0 ? zero : V.Load(variances, at + j, lanes, zero);
+            for (int n = top, i = (top * stride) + column + j; n < bottom; n++, i += stride)
+            {
+                V deviation = V.Load(x, i, lanes, zero) - mean;
+                sum = V.MultiplyAdd(padding.Length == 0 ? deviation : deviation * V.LoadSplat(padding, b.Row(n)), deviation, sum);
+            }
+            if (bottom == b.Cases)
+            {
+                sum *= perCase;
+                V.Store(one / V.Sqrt(sum + epsilon), b.Rstd, at + j, lanes);
+            }
+            V.Store(sum, variances, at + j, lanes);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void AddToSums(in BatchStep<T> b, DeviceBuffer<T> x, DeviceBuffer<T> dy, int column, int at, int count, int top)
+    {
+        int stride = x.Length / b.Cases, bottom = Math.Min(b.Cases, top + RowsPerGroup);
+        V zero = V.Splat(T.Zero);
+        for (int j = 0; j < count; j += V.Width)
+        {
+            int lanes = count - j;
+            V mu = V.Load(b.Mean, at + j, lanes, zero), r = V.Load(b.Rstd, at + j, lanes, zero);
+            V sum = top == 0 ? zero : V.Load(b.Sum, at + j, lanes, zero), sumXHat = top == 0 ? zero : V.Load(b.SumXHat, at + j, lanes, zero);
+            for (int n = top, i = (top * stride) + column + j; n < bottom; n++, i += stride)
+            {
+                V g = V.Load(dy, i, lanes, zero);
+                sum += g;
+                sumXHat = V.MultiplyAdd(g, (V.Load(x, i, lanes, zero) - mu) * r, sumXHat);
+            }
+            V.Store(sum, b.Sum, at + j, lanes);
+            V.Store(sumXHat, b.SumXHat, at + j, lanes);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Write(
+        in BatchStep<T> b, DeviceBuffer<T> x, DeviceBuffer<T> dy, DeviceBuffer<T> dx, DeviceBuffer<T> gain, int column, int at, int count, int top)
+    {
+        int stride = x.Length / b.Cases, bottom = Math.Min(b.Cases, top + RowsPerGroup);
+        DeviceBuffer<T> padding = b.Padding;
+        V zero = V.Splat(T.Zero), one = V.Splat(T.One), perCase = b.IsTraining ? one / V.Max(V.LoadSplat(b.Counts, b.Step), one) : zero;
+        for (int j = 0; j < count; j += V.Width)
+        {
+            int lanes = count - j;
+            V mu = V.Load(b.Mean, at + j, lanes, zero), r = V.Load(b.Rstd, at + j, lanes, zero);
+            V scale = V.Load(gain, column + j, lanes, zero) * r;
+            V average = V.Load(b.Sum, at + j, lanes, zero) * perCase, averageXHat = V.Load(b.SumXHat, at + j, lanes, zero) * perCase * r;
+            for (int n = top, i = (top * stride) + column + j; n < bottom; n++, i += stride)
+            {
+                V common = V.MultiplyAdd(V.Load(x, i, lanes, zero) - mu, averageXHat, average);
+                if (padding.Length > 0)
+                {
+                    common *= V.LoadSplat(padding, b.Row(n));
+                }
+                V.Store(scale * (V.Load(dy, i, lanes, zero) - common), dx, i, lanes);
+            }
+        }
+    }
+
+    private static void AddTo(DeviceBuffer<T> total, DeviceBuffer<T> sums, int column, int at, int count)
+    {
+        V zero = V.Splat(T.Zero);
+        for (int j = 0; j < count && total.Length > 0; j += V.Width)
+        {
+            int lanes = count - j;
+            V.Store(V.Load(total, column + j, lanes, zero) + V.Load(sums, at + j, lanes, zero), total, column + j, lanes);
         }
     }
 }
@@ -130,6 +201,12 @@ internal readonly record struct BatchStep<T>
     /// <summary>Per step and feature.</summary>
     public required DeviceBuffer<T> Rstd { get; init; }
 
+    /// <summary>Per step and feature: room for backward's sums of dy.</summary>
+    public required DeviceBuffer<T> Sum { get; init; }
+
+    /// <summary>Per step and feature: room for backward's sums of dy xHat.</summary>
+    public required DeviceBuffer<T> SumXHat { get; init; }
+
     /// <summary>Added to the variance.</summary>
     public required T Epsilon { get; init; }
 
@@ -161,6 +238,8 @@ internal readonly struct BatchStatistics<T>
             Mean = tape.Rent<T>(steps * features),
             Variance = isTraining ? tape.Rent<T>(steps * features) : default,
             Rstd = tape.Rent<T>(steps * features),
+            Sum = tape.Rent<T>(steps * features),
+            SumXHat = tape.Rent<T>(steps * features),
             Epsilon = T.CreateTruncating(epsilon),
         };
         for (int t = 0; t < steps && !isTraining; t++)

@@ -27,7 +27,7 @@ internal readonly struct LstmBatchKernels<T, TMasks>(
 }
 
 /// <summary>
-/// A step of the LSTM behind its product, a vector of columns at a time: statistics of the four gates' products, the gates, the cell state,
+/// A step of the LSTM behind its product, some columns of all cases at a time: statistics of the four gates' products, the gates, the cell state,
 /// its statistics, the hidden state.
 /// </summary>
 internal readonly struct LstmBatchForward<T, TMasks>(SequenceBuffers<T> s, BatchStep<T> gates, BatchStep<T> cells, int step) : IKernel<T>
@@ -37,57 +37,63 @@ internal readonly struct LstmBatchForward<T, TMasks>(SequenceBuffers<T> s, Batch
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {
+        for (int gate = 0; gate < 4; gate++)
+        {
+            int column = (gate * s.Hidden) + first;
+            if (gates.IsPresent)
+            {
+                BatchColumns<T, V>.Measure(gates, s.Step(s.Product, step, s.Features), column, (step * s.Features) + column, end - first);
+            }
+            for (int n = 0; n < s.Cases; n++)
+            {
+                MakeGate<V>(gate, n, column, end - first);
+            }
+        }
+        for (int n = 0; n < s.Cases; n++)
+        {
+            MakeCell<V>(n, first, end);
+        }
+        if (cells.IsPresent)
+        {
+            BatchColumns<T, V>.Measure(cells, s.Step(s.NewCells, step, s.Hidden), first, (step * s.Hidden) + first, end - first);
+        }
+        for (int n = 0; n < s.Cases; n++)
+        {
+            MakeHidden<V>(n, first, end);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void MakeGate<V>(int gate, int n, int column, int count)
+        where V : struct, ISimd<V, T>
+    {
+        int row = (((step * s.Cases) + n) * s.Features) + column, at = (step * s.Features) + column;
+        bool addsX = gates.IsPresent && !s.IsSummed;
+        DeviceBuffer<T> product = s.Product.Slice(row, count), y = s.Activations.Slice(row, count);
+        DeviceBuffer<T> added = addsX ? s.X.Slice(row, count) : s.IsSummed && gates.IsPresent ? s.Shift.Slice(column, count) : default;
+        V zero = V.Splat(T.Zero);
+        for (int j = 0; j < count; j += V.Width)
+        {
+            int lanes = count - j;
+            V a = V.Load(product, j, lanes, zero);
+            if (gates.IsPresent)
+            {
+                V scale = V.Load(s.Gain, column + j, lanes, zero) * V.Load(gates.Rstd, at + j, lanes, zero);
+                a = V.MultiplyAdd(a - V.Load(gates.Mean, at + j, lanes, zero), scale, V.Load(added, j, lanes, zero));
+            }
+            V.Store(gate == 3 ? V.Tanh(a) : SigmoidOp<T>.Value(a), y, j, lanes);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void MakeCell<V>(int n, int first, int end)
+        where V : struct, ISimd<V, T>
+    {
+        int h = s.Hidden, row = (step * s.Cases) + n;
+        V zero = V.Splat(T.Zero);
         for (int j = first; j < end; j += V.Width)
         {
-            int lanes = end - j;
-            for (int gate = 0; gate < 4; gate++)
-            {
-                int column = (gate * s.Hidden) + j;
-                if (gates.IsPresent)
-                {
-                    BatchColumns<T, V>.Measure(gates, s.Step(s.Product, step, s.Features), column, (step * s.Features) + column, lanes);
-                }
-                MakeGate<V>(gate, column, lanes);
-            }
-            MakeCell<V>(j, lanes);
-            if (cells.IsPresent)
-            {
-                BatchColumns<T, V>.Measure(cells, s.Step(s.NewCells, step, s.Hidden), j, (step * s.Hidden) + j, lanes);
-            }
-            MakeHidden<V>(j, lanes);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void MakeGate<V>(int gate, int column, int lanes)
-        where V : struct, ISimd<V, T>
-    {
-        int g = s.Features, at = (step * g) + column, i = (step * s.Cases * g) + column;
-        DeviceBuffer<T> x = s.X, product = s.Product, y = s.Activations;
-        V zero = V.Splat(T.Zero), mu = zero, scale = V.Splat(T.One), shift = zero;
-        bool addsX = gates.IsPresent && !s.IsSummed;
-        if (gates.IsPresent)
-        {
-            mu = V.Load(gates.Mean, at, lanes, zero);
-            scale = V.Load(s.Gain, column, lanes, zero) * V.Load(gates.Rstd, at, lanes, zero);
-            shift = s.IsSummed ? V.Load(s.Shift, column, lanes, zero) : zero;
-        }
-        for (int n = 0; n < s.Cases; n++, i += g)
-        {
-            V a = V.MultiplyAdd(V.Load(product, i, lanes, zero) - mu, scale, addsX ? V.Load(x, i, lanes, zero) : shift);
-            V.Store(gate == 3 ? V.Tanh(a) : SigmoidOp<T>.Value(a), y, i, lanes);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void MakeCell<V>(int j, int lanes)
-        where V : struct, ISimd<V, T>
-    {
-        int h = s.Hidden;
-        V zero = V.Splat(T.Zero);
-        for (int n = 0, row = step * s.Cases; n < s.Cases; n++, row++)
-        {
-            int at = (row * 4 * h) + j, cell = (row * h) + j;
+            int at = (row * 4 * h) + j, cell = (row * h) + j, lanes = end - j;
             V f = V.Load(s.Activations, at, lanes, zero), i = V.Load(s.Activations, at + h, lanes, zero);
             V g = V.Load(s.Activations, at + (3 * h), lanes, zero);
             if (TMasks.IsPresent)
@@ -99,26 +105,25 @@ internal readonly struct LstmBatchForward<T, TMasks>(SequenceBuffers<T> s, Batch
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void MakeHidden<V>(int j, int lanes)
+    private void MakeHidden<V>(int n, int first, int end)
         where V : struct, ISimd<V, T>
     {
-        int h = s.Hidden, block = s.Cases * h;
-        V zero = V.Splat(T.Zero), one = V.Splat(T.One), mu = zero, scale = one, shift = zero;
-        if (cells.IsPresent)
+        int h = s.Hidden, block = s.Cases * h, row = (step * s.Cases) + n;
+        V zero = V.Splat(T.Zero), one = V.Splat(T.One), padding = TMasks.IsPresent ? MaskReader<T, V>.Padding(s.Padding, row) : one;
+        for (int j = first; j < end; j += V.Width)
         {
-            mu = V.Load(cells.Mean, (step * h) + j, lanes, zero);
-            scale = V.Load(s.CellGain, j, lanes, zero) * V.Load(cells.Rstd, (step * h) + j, lanes, zero);
-            shift = V.Load(s.CellBias, j, lanes, zero);
-        }
-        for (int n = 0, row = step * s.Cases; n < s.Cases; n++, row++)
-        {
-            int i = (row * h) + j;
-            V cell = V.Load(s.NewCells, i, lanes, zero), normalized = V.MultiplyAdd(cell - mu, scale, shift), u = V.Tanh(normalized);
-            V hidden = u * V.Load(s.Activations, (row * 4 * h) + (2 * h) + j, lanes, zero), carried = s.CarriesNormalized ? normalized : cell;
+            int i = (row * h) + j, at = (step * h) + j, lanes = end - j;
+            V cell = V.Load(s.NewCells, i, lanes, zero), normalized = cell;
+            if (cells.IsPresent)
+            {
+                V scale = V.Load(s.CellGain, j, lanes, zero) * V.Load(cells.Rstd, at, lanes, zero);
+                normalized = V.MultiplyAdd(cell - V.Load(cells.Mean, at, lanes, zero), scale, V.Load(s.CellBias, j, lanes, zero));
+            }
+            V u = V.Tanh(normalized), hidden = u * V.Load(s.Activations, (row * 4 * h) + (2 * h) + j, lanes, zero);
+            V carried = s.CarriesNormalized ? normalized : cell;
             V.Store(u, s.CellTanh, i, lanes);
             if (TMasks.IsPresent)
             {
-                V padding = MaskReader<T, V>.Padding(s.Padding, row);
                 V share = padding * MaskReader<T, V>.Factors(s.HiddenShare, i, lanes);
                 V cellShare = padding * MaskReader<T, V>.Factors(s.CellShare, i, lanes);
                 hidden = (share * hidden) + ((one - share) * V.Load(s.States, i, lanes, zero));
@@ -132,8 +137,8 @@ internal readonly struct LstmBatchForward<T, TMasks>(SequenceBuffers<T> s, Batch
 }
 
 /// <summary>
-/// Backward of <see cref="LstmBatchForward{T, TMasks}"/>: the equations of <see cref="LstmBackward{T, TGates, TCell, TMasks}"/>, a vector of
-/// columns at a time.
+/// Backward of <see cref="LstmBatchForward{T, TMasks}"/>: the equations of <see cref="LstmBackward{T, TGates, TCell, TMasks}"/>, some columns
+/// of all cases at a time.
 /// </summary>
 internal readonly struct LstmBatchBackward<T, TMasks>(
     SequenceBuffers<T> s, SequenceGradients<T> d, BatchStep<T> gates, BatchStep<T> cells, int step) : IKernel<T>
@@ -143,36 +148,40 @@ internal readonly struct LstmBatchBackward<T, TMasks>(
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {
-        for (int j = first; j < end; j += V.Width)
+        int h = s.Hidden, count = end - first;
+        for (int n = 0; n < s.Cases; n++)
         {
-            int h = s.Hidden, lanes = end - j;
-            Output<V>(j, lanes);
-            if (cells.IsPresent)
-            {
-                BatchColumns<T, V>.Backward(
-                    cells, s.Step(s.NewCells, step, h), d.CellGradients, d.CellGradients, s.CellGain, d.CellGain, d.CellBias, j, (step * h) + j, lanes);
-            }
-            Gates<V>(j, lanes);
-            for (int gate = 0; gate < 4 && gates.IsPresent; gate++)
-            {
-                int column = (gate * h) + j;
-                BatchColumns<T, V>.Backward(
-                    gates, s.Step(s.Product, step, 4 * h), s.Step(d.X, step, 4 * h), s.Step(d.Product, step, 4 * h), s.Gain,
-                    d.Gain, d.Shift, column, (step * 4 * h) + column, lanes);
-            }
+            Output<V>(n, first, end);
+        }
+        if (cells.IsPresent)
+        {
+            BatchColumns<T, V>.Backward(
+                cells, s.Step(s.NewCells, step, h), d.CellGradients, d.CellGradients, s.CellGain, d.CellGain, d.CellBias,
+                first, (step * h) + first, count);
+        }
+        for (int n = 0; n < s.Cases; n++)
+        {
+            Gates<V>(n, first, end);
+        }
+        for (int gate = 0; gate < 4 && gates.IsPresent; gate++)
+        {
+            int column = (gate * h) + first;
+            BatchColumns<T, V>.Backward(
+                gates, s.Step(s.Product, step, 4 * h), s.Step(d.X, step, 4 * h), s.Step(d.Product, step, 4 * h), s.Gain,
+                d.Gain, d.Shift, column, (step * 4 * h) + column, count);
         }
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void Output<V>(int j, int lanes)
+    private void Output<V>(int n, int first, int end)
         where V : struct, ISimd<V, T>
     {
-        int h = s.Hidden;
+        int h = s.Hidden, row = (step * s.Cases) + n;
         bool addsCarried = cells.IsPresent && s.CarriesNormalized;
         V zero = V.Splat(T.Zero), one = V.Splat(T.One);
-        for (int n = 0, row = step * s.Cases; n < s.Cases; n++, row++)
+        for (int j = first; j < end; j += V.Width)
         {
-            int i = (row * h) + j, here = (n * h) + j, output = (row * 4 * h) + (2 * h) + j;
+            int lanes = end - j, i = (row * h) + j, here = (n * h) + j, output = (row * 4 * h) + (2 * h) + j;
             V dh = TMasks.IsPresent
                 ? HiddenGradient<T, V>.Take(s, d, n, row, j, lanes)
                 : V.Load(d.Outputs, i, lanes, zero) + V.Load(d.FromProduct, here, lanes, zero);
@@ -189,15 +198,15 @@ internal readonly struct LstmBatchBackward<T, TMasks>(
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void Gates<V>(int j, int lanes)
+    private void Gates<V>(int n, int first, int end)
         where V : struct, ISimd<V, T>
     {
-        int h = s.Hidden;
+        int h = s.Hidden, row = (step * s.Cases) + n;
         bool addsCarried = !cells.IsPresent || !s.CarriesNormalized;
         V zero = V.Splat(T.Zero), one = V.Splat(T.One);
-        for (int n = 0, row = step * s.Cases; n < s.Cases; n++, row++)
+        for (int j = first; j < end; j += V.Width)
         {
-            int at = (row * 4 * h) + j, cell = (row * h) + j, here = (n * h) + j;
+            int lanes = end - j, at = (row * 4 * h) + j, cell = (row * h) + j, here = (n * h) + j;
             V f = V.Load(s.Activations, at, lanes, zero), i = V.Load(s.Activations, at + h, lanes, zero);
             V g = V.Load(s.Activations, at + (3 * h), lanes, zero), factor = one;
             V dc = V.Load(d.CellGradients, here, lanes, zero), dcarried = V.Load(d.Cell, here, lanes, zero), direct = zero;

@@ -84,7 +84,7 @@ internal readonly struct StepColumns(Shape shape)
     }
 }
 
-/// <summary>Per vector of columns two passes for the statistics, one to write.</summary>
+/// <summary>Two passes for the statistics of an item's columns, one to write.</summary>
 internal readonly struct StepBatchNormForward<T>(
     DeviceBuffer<T> x, DeviceBuffer<T> gain, DeviceBuffer<T> shift, DeviceBuffer<T> y, BatchStep<T> batch, StepColumns columns) : IKernel<T>
     where T : unmanaged, IFloatingPointIeee754<T>
@@ -98,23 +98,28 @@ internal readonly struct StepBatchNormForward<T>(
             int block = columns.Cases * columns.Features;
             BatchStep<T> b = batch with { Step = step };
             DeviceBuffer<T> from = x.Slice(step * block, block), to = y.Slice(step * block, block);
-            for (int column = start; column < stop; column += V.Width)
+            BatchColumns<T, V>.Measure(b, from, start, (step * columns.Features) + start, stop - start);
+            for (int top = 0; top < b.Cases; top += BatchColumns<T, V>.RowsPerGroup)
             {
-                int at = (step * columns.Features) + column, lanes = stop - column;
-                BatchColumns<T, V>.Measure(b, from, column, at, lanes);
-                Write<V>(b, from, to, column, at, lanes);
+                Write<V>(b, from, to, start, stop, top);
             }
         }
     }
 
-    private void Write<V>(in BatchStep<T> b, DeviceBuffer<T> from, DeviceBuffer<T> to, int column, int at, int lanes)
+    private void Write<V>(in BatchStep<T> b, DeviceBuffer<T> from, DeviceBuffer<T> to, int start, int stop, int top)
         where V : struct, ISimd<V, T>
     {
-        V zero = V.Splat(T.Zero), mu = V.Load(b.Mean, at, lanes, zero), add = V.Load(shift, column, lanes, zero);
-        V scale = V.Load(gain, column, lanes, zero) * V.Load(b.Rstd, at, lanes, zero);
-        for (int n = 0, i = column; n < b.Cases; n++, i += columns.Features)
+        int features = columns.Features, bottom = Math.Min(b.Cases, top + BatchColumns<T, V>.RowsPerGroup);
+        V zero = V.Splat(T.Zero);
+        for (int column = start; column < stop; column += V.Width)
         {
-            V.Store(V.MultiplyAdd(V.Load(from, i, lanes, zero) - mu, scale, add), to, i, lanes);
+            int at = (b.Step * features) + column, lanes = stop - column;
+            V mu = V.Load(b.Mean, at, lanes, zero), add = V.Load(shift, column, lanes, zero);
+            V scale = V.Load(gain, column, lanes, zero) * V.Load(b.Rstd, at, lanes, zero);
+            for (int n = top, i = (top * features) + column; n < bottom; n++, i += features)
+            {
+                V.Store(V.MultiplyAdd(V.Load(from, i, lanes, zero) - mu, scale, add), to, i, lanes);
+            }
         }
     }
 }
@@ -133,13 +138,10 @@ internal readonly struct StepBatchNormBackward<T>(
             (int step, int start, int stop) = columns.At(item);
             int block = columns.Cases * columns.Features, features = columns.Features;
             BatchStep<T> b = batch with { Step = step };
-            for (int column = start; column < stop; column += V.Width)
-            {
-                BatchColumns<T, V>.Backward(
-                    b, x.Slice(step * block, block), dy.Slice(step * block, block), dx.Slice(step * block, block), gain,
-                    dgain.Slice(step * features, features), dshift.Slice(step * features, features),
-                    column, (step * features) + column, stop - column);
-            }
+            BatchColumns<T, V>.Backward(
+                b, x.Slice(step * block, block), dy.Slice(step * block, block), dx.Slice(step * block, block), gain,
+                dgain.Slice(step * features, features), dshift.Slice(step * features, features),
+                start, (step * features) + start, stop - start);
         }
     }
 }
