@@ -37,6 +37,7 @@ internal sealed class MlpRun<T> : TrainingRun<T>
             backend, train.PixelsPerImage, settings.Hidden, ImageSet.Classes, new Philox(seed, stream: 0), scheme,
             Choices.Activation(settings.Activation));
         optimizer = Choices.Optimizer(settings.Optimizer, model.Parameters, settings.LearningRate);
+        optimizer.FusesProducts = true; // Gradients are not read here, and at small batches take longer to store than to compute.
         tape = new Tape<T>(backend);
         batches = new Batches<T>(train, batchSize, new Philox(seed, stream: 1));
         tests = new Batches<T>(test, TestBatch, null);
