@@ -16,18 +16,25 @@ internal sealed class CompareCommand(ComparisonSettings settings, CompareOptions
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         using IBackend<T> backend = DevicePicker.Create<T>(settings.Device, settings.Threads);
+        Schedule schedule = backend.Name.StartsWith("cpu", StringComparison.Ordinal)
+            ? Schedule.Share(settings.Threads, settings.RunCount) : Schedule.OneByOne(settings.Threads);
         OutputDirectory directory = OutputDirectory.Prepare(options.Out, settings.Experiment, options.DryRun);
         string device = DevicePicker.Describe(settings.Device, backend);
         if (options.Verbose)
         {
-            output.WriteLine($"device: {device}");
+            output.WriteLine($"device: {device}; {schedule}");
             output.WriteLine($"data: {settings.DataText}");
             output.WriteLine($"runs: {settings.RunCount}, results in {directory.Path}");
         }
-        List<RunResult> runs = RunAll(backend, stop);
+        IReadOnlyList<RunResult> runs = RunAll(backend, schedule, stop);
         Comparison comparison = new(
-            ReproducingCommand.For(settings), MachineFacts.Version(), MachineFacts.Of(backend.Name), settings, runs, stop.IsCancellationRequested);
+            ReproducingCommand.For(settings), MachineFacts.Version(), MachineFacts.Of(backend.Name, schedule), settings, runs,
+            stop.IsCancellationRequested);
         ConsoleTable.Print(console, comparison);
+        if (schedule.Caution is { } caution)
+        {
+            output.WriteLine(caution);
+        }
         foreach (string finding in settings.Findings(runs))
         {
             output.WriteLine(finding);
@@ -38,23 +45,28 @@ internal sealed class CompareCommand(ComparisonSettings settings, CompareOptions
         return comparison.Stopped ? Program.Interrupted : 0;
     }
 
-    private List<RunResult> RunAll<T>(IBackend<T> backend, CancellationToken stop)
+    /// <summary>Trains on <paramref name="backend"/> itself, or on as many smaller ones as networks train side by side.</summary>
+    private IReadOnlyList<RunResult> RunAll<T>(IBackend<T> backend, Schedule schedule, CancellationToken stop)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
-        return ProgressDisplay.Show(console, output, settings, observer =>
+        IBackend<T>[] backends = schedule.SideBySide == 1
+            ? [backend]
+            : [.. Enumerable.Range(0, schedule.SideBySide).Select(_ => DevicePicker.Create<T>(settings.Device, schedule.ThreadsEach))];
+        try
         {
-            List<RunResult> runs = [];
-            Experiment<T> experiment = new(settings, backend, observer, stop);
-            experiment.WarmUp();
-            foreach ((string norm, int batchSize, ulong seed) in settings.Plan)
+            return ProgressDisplay.Show(console, output, settings, display =>
             {
-                if (stop.IsCancellationRequested)
-                {
-                    break;
-                }
-                runs.Add(experiment.Run(norm, batchSize, seed));
+                Experiment<T> experiment = new(settings, backends, display, stop);
+                experiment.WarmUp();
+                return experiment.Run();
+            });
+        }
+        finally
+        {
+            foreach (IBackend<T> each in backends)
+            {
+                each.Dispose();
             }
-            return runs;
-        });
+        }
     }
 }

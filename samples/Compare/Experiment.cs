@@ -1,36 +1,66 @@
+using System.Collections.Concurrent;
 using System.Numerics;
 using MiniGrad.Backends;
 
 namespace MiniGrad.Samples.Compare;
 
-/// <summary>Trains one network after another, as the settings say.</summary>
+/// <summary>Trains all networks of a comparison, several side by side. Results do not depend on how many.</summary>
 /// <param name="settings">What is compared.</param>
-/// <param name="backend">Where it runs.</param>
-/// <param name="observer">Is told how it gets on.</param>
-/// <param name="stop">Ends the run in progress after its current step.</param>
-internal sealed class Experiment<T>(ComparisonSettings settings, IBackend<T> backend, IRunObserver observer, CancellationToken stop)
+/// <param name="backends">Where it runs: one for each network that trains at a time.</param>
+/// <param name="display">Is told how it gets on.</param>
+/// <param name="stop">Ends the runs in progress after their current step.</param>
+internal sealed class Experiment<T>(
+    ComparisonSettings settings, IReadOnlyList<IBackend<T>> backends, IProgressDisplay display, CancellationToken stop)
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     /// <summary>
     /// Trains a small network of each scheme at each batch size for some steps, so that no clock times the compiler.
     /// </summary>
-    public void WarmUp()
+    public void WarmUp() => ForEach(Schedule.InOrder(settings).Take(settings.Norms.Count * settings.BatchSizes.Count), (backend, job) =>
     {
-        foreach ((string norm, int batchSize, _) in settings.Plan.Take(settings.Norms.Count * settings.BatchSizes.Count))
-        {
-            using TrainingRun<T> run = settings.ForWarmUp(batchSize).CreateRun(backend, norm, batchSize, seed: 0);
-            run.Train(null, stop);
-        }
+        using TrainingRun<T> run = settings.ForWarmUp(job.BatchSize).CreateRun(backend, job.Norm, job.BatchSize, seed: 0);
+        run.Train(null, stop);
+    });
+
+    /// <summary>Trains and tests every network; the results are in the order of the plan, whoever came first.</summary>
+    public IReadOnlyList<RunResult> Run()
+    {
+        RunResult?[] results = new RunResult?[settings.RunCount];
+        ForEach(Schedule.InOrder(settings), (backend, job) => results[job.Place] = Run(backend, job));
+        return [.. results.OfType<RunResult>()];
     }
 
-    /// <summary>Trains and tests one network.</summary>
-    public RunResult Run(string norm, int batchSize, ulong seed)
+    private RunResult Run(IBackend<T> backend, Job job)
     {
-        string seedText = settings.Seeds.Count > 1 ? $" seed {seed}" : "";
-        using TrainingRun<T> run = settings.CreateRun(backend, norm, batchSize, seed);
-        observer.Begin($"{norm} batch {batchSize}{seedText}", (long)run.Epochs * run.StepsPerEpoch);
+        string seedText = settings.Seeds.Count > 1 ? $" seed {job.Seed}" : "";
+        using TrainingRun<T> run = settings.CreateRun(backend, job.Norm, job.BatchSize, job.Seed);
+        IRunObserver observer = display.Begin($"{job.Norm} batch {job.BatchSize}{seedText}", (long)run.Epochs * run.StepsPerEpoch);
         RunResult result = run.Train(observer, stop);
         observer.End(result);
         return result;
+    }
+
+    /// <summary>Does the jobs on all backends, each on a thread of its own that takes the next job when it is done with one.</summary>
+    private void ForEach(IEnumerable<Job> jobs, Action<IBackend<T>, Job> work)
+    {
+        ConcurrentQueue<Job> queue = new(jobs);
+        void Work(IBackend<T> backend)
+        {
+            try
+            {
+                while (!stop.IsCancellationRequested && queue.TryDequeue(out Job? job))
+                {
+                    work(backend, job);
+                }
+            }
+            catch
+            {
+                queue.Clear(); // The others finish what they are at, and begin nothing more.
+                throw;
+            }
+        }
+        Task[] threads = [.. backends.Select(backend => Task.Factory.StartNew(
+            () => Work(backend), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default))];
+        Task.WhenAll(threads).GetAwaiter().GetResult();
     }
 }

@@ -6,8 +6,8 @@ namespace MiniGrad.Samples.Compare;
 /// <summary>Finds out where this runs, as far as timings depend on it. Names of hosts and users are not asked for.</summary>
 internal static class MachineFacts
 {
-    public static Machine Of(string device) =>
-        new(Processor(), Environment.ProcessorCount, RuntimeInformation.OSDescription, RuntimeInformation.FrameworkDescription, device);
+    public static Machine Of(string device, Schedule schedule) => new(
+        Processor(), Environment.ProcessorCount, RuntimeInformation.OSDescription, RuntimeInformation.FrameworkDescription, device, schedule);
 
     /// <summary>The version of this program, with the commit it was built from if that was known.</summary>
     public static string Version() =>

@@ -20,7 +20,7 @@ internal abstract class CompareOptions
     [Option("device", Default = "auto", HelpText = "cpu, cuda or auto.")]
     public string Device { get; set; } = "";
 
-    [Option("threads", Default = 0, HelpText = "Threads of the CPU; 0 is one per core. Results do not depend on it.")]
+    [Option("threads", Default = 0, HelpText = "Threads of the CPU, each training a network of its own; 0 is one per core. Results do not depend on it.")]
     public int Threads { get; set; }
 
     [Option("dtype", Default = "float", HelpText = "float or double.")]

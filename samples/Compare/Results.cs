@@ -5,13 +5,13 @@ namespace MiniGrad.Samples.Compare;
 /// <param name="Version">Of this program, with the commit.</param>
 /// <param name="Machine">Where it ran.</param>
 /// <param name="Settings">What was asked for.</param>
-/// <param name="Runs">In the order they ran.</param>
+/// <param name="Runs">In the order of the plan.</param>
 /// <param name="Stopped">Whether it was stopped before all had run.</param>
 internal sealed record Comparison(
     string Command, string Version, Machine Machine, ComparisonSettings Settings, IReadOnlyList<RunResult> Runs, bool Stopped);
 
 /// <summary>Where a comparison ran: what its timings belong to.</summary>
-internal sealed record Machine(string Processor, int Cores, string System, string Runtime, string Device);
+internal sealed record Machine(string Processor, int Cores, string System, string Runtime, string Device, Schedule Schedule);
 
 /// <summary>One network, trained once.</summary>
 /// <param name="Norm">The scheme.</param>

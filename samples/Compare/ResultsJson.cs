@@ -46,6 +46,7 @@ internal static class ResultsJson
         json.WriteString("system", machine.System);
         json.WriteString("runtime", machine.Runtime);
         json.WriteString("device", machine.Device);
+        json.WriteNumber("sideBySide", machine.Schedule.SideBySide);
         json.WriteEndObject();
     }
 

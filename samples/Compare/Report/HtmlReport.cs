@@ -55,9 +55,10 @@ internal static class HtmlReport
     private static void AppendTable(StringBuilder html, Comparison comparison)
     {
         string over = comparison.Settings.Seeds.Count > 1 ? " Each number is the median over seeds, with the range in brackets." : "";
+        string caution = comparison.Machine.Schedule.Caution is { } text ? $" {text}" : "";
         html.Append($"""
             <h2>After the last epoch</h2>
-            <p class="explain">{Escape(comparison.Settings.Explanation)}{over}</p>
+            <p class="explain">{Escape(comparison.Settings.Explanation)}{over}{Escape(caution)}</p>
             <div class="scroll"><table>
             <tr>
             """);
@@ -116,7 +117,7 @@ internal static class HtmlReport
             ("optimizer", $"{settings.Optimizer}, learning rate {settings.LearningRate.ToString(CultureInfo.InvariantCulture)}"),
             ("data", settings.DataText),
             ("numbers", settings.Dtype),
-            ("device", machine.Device),
+            ("device", $"{machine.Device}; {machine.Schedule}"),
             ("machine", $"{machine.Processor}, {ComparisonSettings.Count(machine.Cores, "core")}, {machine.System}, {machine.Runtime}"),
             ("version", comparison.Version),
         ];

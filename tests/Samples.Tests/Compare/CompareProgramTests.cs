@@ -54,6 +54,26 @@ public sealed class CompareProgramTests : IDisposable
     }
 
     [Fact]
+    public void Networks_trained_side_by_side_end_like_those_trained_one_at_a_time()
+    {
+        (string Runs, string Output) Train(string threads)
+        {
+            string path = directory.File("on" + threads);
+            CommandRun run = Run("--dry-run", "--hidden", "24", "--batch-sizes", "32,8", "--seeds", "2", "--threads", threads, "--out", path);
+            run.RequireSuccess();
+            return (Runs(WithoutTimings(path)), run.Output);
+        }
+        (string runs, string output) = Train("1");
+        (string runsSideBySide, string outputSideBySide) = Train("2");
+        Assert.Equal(runs, runsSideBySide);
+        Assert.DoesNotContain("beside it", output, StringComparison.Ordinal);
+        Assert.Contains("beside it", outputSideBySide, StringComparison.Ordinal);
+        JsonNode results = JsonNode.Parse(File.ReadAllText(directory.File("on2/results.json")))!;
+        Assert.Equal(2, results["machine"]!["sideBySide"]!.GetValue<int>());
+        Assert.Equal([32, 32, 32, 32, 32, 8, 8, 8, 8, 8], results["runs"]!.AsArray().Take(10).Select(run => run!["batchSize"]!.GetValue<int>()));
+    }
+
+    [Fact]
     public void A_diverged_run_is_reported_and_does_not_stop_the_others()
     {
         CommandRun run = Run(

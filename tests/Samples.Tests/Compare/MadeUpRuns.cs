@@ -29,7 +29,7 @@ internal static class MadeUpRuns
     public static Comparison Comparison(ComparisonSettings settings) => new(
         ReproducingCommand.For(settings),
         "0.0.0-test",
-        new Machine("A processor", 2, "A system", "A runtime", "cpu"),
+        new Machine("A processor", 2, "A system", "A runtime", "cpu", new Schedule(SideBySide: 2, ThreadsEach: 1)),
         settings,
         [.. settings.Plan.Select(run => Run(settings, run.Norm, run.BatchSize, run.Seed))],
         Stopped: false);
