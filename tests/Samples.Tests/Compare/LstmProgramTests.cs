@@ -141,7 +141,7 @@ public sealed class LstmProgramTests : IDisposable
         ], settings.Findings(runs));
         Assert.Empty(settings.Findings(runs[1..]));
         string html = HtmlReport.Write(
-            new("a command", "1.0", new Machine("A processor", 2, "A system", "A runtime", "cpu"), settings, runs, Stopped: false), []);
+            new("a command", "1.0", new Machine("A processor", 2, "A system", "A runtime", "cpu", Schedule.OneByOne(1)), settings, runs, Stopped: false), []);
         Assert.Contains("it ends at 20.00 %.", html, StringComparison.Ordinal);
         Assert.Contains("diverged at step 150: loss NaN", html, StringComparison.Ordinal);
     }
