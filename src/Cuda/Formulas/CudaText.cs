@@ -112,10 +112,9 @@ internal sealed class FormulaWriter(bool constantsAreArguments)
         where T : unmanaged, IFloatingPointIeee754<T> =>
         constantsAreArguments ? $"c.values[{constants++}]" : T.IsFinite(value) ? Finite(value) : NotFinite(value);
 
-    // Nine digits tell any two floats apart, seventeen any two doubles.
+    // The shortest digits that read back as the same number.
     private static string Finite<T>(T value)
-        where T : unmanaged, IFloatingPointIeee754<T> =>
-        $"real({value.ToString(typeof(T) == typeof(float) ? "E8" : "E16", CultureInfo.InvariantCulture)})";
+        where T : unmanaged, IFloatingPointIeee754<T> => $"real({value.ToString("R", CultureInfo.InvariantCulture)})";
 
     private static string NotFinite<T>(T value)
         where T : unmanaged, IFloatingPointIeee754<T> => T.IsNaN(value) ? "NotANumber()" : T.IsNegative(value) ? "-Infinity()" : "Infinity()";
