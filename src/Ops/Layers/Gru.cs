@@ -4,7 +4,9 @@ using MiniGrad.Training;
 
 namespace MiniGrad.Ops;
 
-/// <summary>Gated recurrent units over sequences (T, N, features), one or several layers; the equations are those of <see cref="GruCell{T}"/>.</summary>
+/// <summary>
+/// Gated recurrent units over sequences (T, N, features), one or several layers; the equations are those of <see cref="GruCell{T}"/>.
+/// </summary>
 public sealed class Gru<T> : RecurrentLayer<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {

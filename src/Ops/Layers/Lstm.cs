@@ -4,7 +4,9 @@ using MiniGrad.Training;
 
 namespace MiniGrad.Ops;
 
-/// <summary>Long short-term memory over sequences (T, N, features), one or several layers; the equations are those of <see cref="LstmCell{T}"/>.</summary>
+/// <summary>
+/// Long short-term memory over sequences (T, N, features), one or several layers; the equations are those of <see cref="LstmCell{T}"/>.
+/// </summary>
 public sealed class Lstm<T> : RecurrentLayer<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {

@@ -48,11 +48,12 @@ public abstract class RecurrentLayer<T> : Layer<T>
     public RecurrentExecution Execution { get; set; }
 
     /// <summary>
-    /// If above 0, sequences that are longer run in segments of so many steps, of which backward keeps nothing but the states between them and
-    /// computes the rest again: a fraction of the memory, for the time of one more forward pass. Default: 0.
+    /// If above 0, sequences that are longer run in segments of so many steps, of which backward keeps nothing but the states between
+    /// them and computes the rest again: a fraction of the memory, for the time of one more forward pass. Default: 0.
     /// </summary>
     /// <exception cref="ArgumentException">
-    /// Batch norm shares the input's statistics over all steps (<see cref="RecurrentOptions.SharesInputStatistics"/>), so that it needs them all.
+    /// Batch norm shares the input's statistics over all steps (<see cref="RecurrentOptions.SharesInputStatistics"/>), so that it needs
+    /// them all.
     /// </exception>
     public int SegmentLength
     {
@@ -62,7 +63,8 @@ public abstract class RecurrentLayer<T> : Layer<T>
             ArgumentOutOfRangeException.ThrowIfNegative(value);
             if (value > 0 && Options is { Normalization: RecurrentNormalization.Batch, SharesInputStatistics: true })
             {
-                throw new ArgumentException($"{name}: statistics that all steps share need the whole sequence at once; keep SegmentLength at 0.");
+                throw new ArgumentException(
+                    $"{name}: statistics that all steps share need the whole sequence at once; keep SegmentLength at 0.");
             }
             field = value;
         }
@@ -71,7 +73,9 @@ public abstract class RecurrentLayer<T> : Layer<T>
     /// <summary>Where dropout and zoneout are drawn from.</summary>
     public Philox Noise { get; }
 
-    /// <summary>Runs over a sequence (T, N, inputs) from the initial state; gives (T, N, H), or (T, N, outputs) with a projection.</summary>
+    /// <summary>
+    /// Runs over a sequence (T, N, inputs) from the initial state; gives (T, N, H), or (T, N, outputs) with a projection.
+    /// </summary>
     /// <inheritdoc/>
     public override Tensor<T> Forward(Tensor<T> x, Phase phase = Phase.Training)
     {
@@ -85,8 +89,8 @@ public abstract class RecurrentLayer<T> : Layer<T>
     /// One for each cell: the state before the first step (<c>default</c>: zeros, or what is learned), and afterwards that behind the last.
     /// </param>
     /// <param name="padding">
-    /// (T, N, 1): 1 for the steps of a case, 0 for padding behind them (<see cref="RecurrentPadding"/>). Padded steps hand on the state, which
-    /// is thus final, and leave statistics alone.
+    /// (T, N, 1): 1 for the steps of a case, 0 for padding behind them (<see cref="RecurrentPadding"/>). Padded steps hand on the state,
+    /// which is thus final, and leave statistics alone.
     /// </param>
     /// <param name="phase">Training or evaluation.</param>
     /// <returns>(T, N, H), the last cell's hidden states, or (T, N, outputs) with a projection.</returns>
@@ -100,8 +104,8 @@ public abstract class RecurrentLayer<T> : Layer<T>
     /// <param name="x">(T, N, inputs).</param>
     /// <param name="states">As of <see cref="Forward(Tensor{T}, Span{RecurrentState{T}}, Tensor{T}?, Phase)"/>.</param>
     /// <param name="trace">
-    /// Gets the steps of each cell, first cell first. After a backward pass their tensors have gradients: those of the hidden states are the
-    /// whole derivative, through the output of the step and through all later steps.
+    /// Gets the steps of each cell, first cell first. After a backward pass their tensors have gradients: those of the hidden states are
+    /// the whole derivative, through the output of the step and through all later steps.
     /// </param>
     /// <param name="phase">Training or evaluation.</param>
     /// <returns>What Forward gives, up to rounding.</returns>
@@ -130,7 +134,8 @@ public abstract class RecurrentLayer<T> : Layer<T>
     }
 
     // One serves all cells: the segments of one are done before those of another begin.
-    private Tape<T> SegmentTape(Tape<T> outer) => segmentTape?.Backend == outer.Backend ? segmentTape : segmentTape = new Tape<T>(outer.Backend);
+    private Tape<T> SegmentTape(Tape<T> outer) =>
+        segmentTape?.Backend == outer.Backend ? segmentTape : segmentTape = new Tape<T>(outer.Backend);
 
     private void Check(Tensor<T> x, ReadOnlySpan<RecurrentState<T>> states, Tensor<T>? padding)
     {

@@ -4,7 +4,9 @@ using MiniGrad.Training;
 
 namespace MiniGrad.Ops;
 
-/// <summary>Simple recurrent networks over sequences (T, N, features), one or several layers; the equations are those of <see cref="RnnCell{T}"/>.</summary>
+/// <summary>
+/// Simple recurrent networks over sequences (T, N, features), one or several layers; the equations are those of <see cref="RnnCell{T}"/>.
+/// </summary>
 public sealed class Rnn<T> : RecurrentLayer<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {

@@ -63,9 +63,10 @@ internal static class BatchColumns<T, V>
         }
         AddTo(dgain, b.SumXHat, column, at, count);
         AddTo(dshift, b.Sum, column, at, count);
-        for (int top = 0; top < b.Cases; top += RowsPerGroup)
+        Average(b, at, count);
+        for (int n = 0; n < b.Cases; n++)
         {
-            Write(b, x, dy, dx, gain, column, at, count, top);
+            Write(b, x, dy, dx, gain, column, at, count, n);
         }
     }
 
@@ -94,7 +95,8 @@ internal static class BatchColumns<T, V>
     {
         int stride = x.Length / b.Cases, bottom = Math.Min(b.Cases, top + RowsPerGroup);
         DeviceBuffer<T> variances = b.Variance, padding = b.Padding;
-        V zero = V.Splat(T.Zero), one = V.Splat(T.One), perCase = one / V.Max(V.LoadSplat(b.Counts, b.Step), one), epsilon = V.Splat(b.Epsilon);
+        V zero = V.Splat(T.Zero), one = V.Splat(T.One), epsilon = V.Splat(b.Epsilon);
+        V perCase = one / V.Max(V.LoadSplat(b.Counts, b.Step), one);
         for (int j = 0; j < count; j += V.Width)
         {
             int lanes = count - j;
@@ -122,7 +124,8 @@ internal static class BatchColumns<T, V>
         {
             int lanes = count - j;
             V mu = V.Load(b.Mean, at + j, lanes, zero), r = V.Load(b.Rstd, at + j, lanes, zero);
-            V sum = top == 0 ? zero : V.Load(b.Sum, at + j, lanes, zero), sumXHat = top == 0 ? zero : V.Load(b.SumXHat, at + j, lanes, zero);
+            V sum = top == 0 ? zero : V.Load(b.Sum, at + j, lanes, zero);
+            V sumXHat = top == 0 ? zero : V.Load(b.SumXHat, at + j, lanes, zero);
             for (int n = top, i = (top * stride) + column + j; n < bottom; n++, i += stride)
             {
                 V g = V.Load(dy, i, lanes, zero);
@@ -134,28 +137,37 @@ internal static class BatchColumns<T, V>
         }
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void Write(
-        in BatchStep<T> b, DeviceBuffer<T> x, DeviceBuffer<T> dy, DeviceBuffer<T> dx, DeviceBuffer<T> gain, int column, int at, int count, int top)
+    /// <summary>Turns the sums into sum dy / n and rstd sum dy xHat / n; into zeros in evaluation.</summary>
+    private static void Average(in BatchStep<T> b, int at, int count)
     {
-        int stride = x.Length / b.Cases, bottom = Math.Min(b.Cases, top + RowsPerGroup);
-        DeviceBuffer<T> padding = b.Padding;
         V zero = V.Splat(T.Zero), one = V.Splat(T.One), perCase = b.IsTraining ? one / V.Max(V.LoadSplat(b.Counts, b.Step), one) : zero;
         for (int j = 0; j < count; j += V.Width)
         {
             int lanes = count - j;
-            V mu = V.Load(b.Mean, at + j, lanes, zero), r = V.Load(b.Rstd, at + j, lanes, zero);
-            V scale = V.Load(gain, column + j, lanes, zero) * r;
-            V average = V.Load(b.Sum, at + j, lanes, zero) * perCase, averageXHat = V.Load(b.SumXHat, at + j, lanes, zero) * perCase * r;
-            for (int n = top, i = (top * stride) + column + j; n < bottom; n++, i += stride)
-            {
-                V common = V.MultiplyAdd(V.Load(x, i, lanes, zero) - mu, averageXHat, average);
-                if (padding.Length > 0)
-                {
-                    common *= V.LoadSplat(padding, b.Row(n));
-                }
-                V.Store(scale * (V.Load(dy, i, lanes, zero) - common), dx, i, lanes);
-            }
+            V.Store(V.Load(b.Sum, at + j, lanes, zero) * perCase, b.Sum, at + j, lanes);
+            V.Store(V.Load(b.SumXHat, at + j, lanes, zero) * V.Load(b.Rstd, at + j, lanes, zero) * perCase, b.SumXHat, at + j, lanes);
+        }
+    }
+
+    // A row at a time: going down columns, a store would stand in the way of the load of the next row, of which the address ends alike.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Write(
+        in BatchStep<T> b, DeviceBuffer<T> x, DeviceBuffer<T> dy, DeviceBuffer<T> dx, DeviceBuffer<T> gain,
+        int column, int at, int count, int n)
+    {
+        int row = (n * (x.Length / b.Cases)) + column;
+        DeviceBuffer<T> from = x.Slice(row, count), cotangent = dy.Slice(row, count), to = dx.Slice(row, count);
+        DeviceBuffer<T> gains = gain.Slice(column, count);
+        DeviceBuffer<T> means = b.Mean.Slice(at, count), rstds = b.Rstd.Slice(at, count);
+        DeviceBuffer<T> averages = b.Sum.Slice(at, count), averagesXHat = b.SumXHat.Slice(at, count);
+        V zero = V.Splat(T.Zero), weight = b.Padding.Length == 0 ? V.Splat(T.One) : V.LoadSplat(b.Padding, b.Row(n));
+        for (int j = 0; j < count; j += V.Width)
+        {
+            int lanes = count - j;
+            V deviation = V.Load(from, j, lanes, zero) - V.Load(means, j, lanes, zero);
+            V common = V.MultiplyAdd(deviation, V.Load(averagesXHat, j, lanes, zero), V.Load(averages, j, lanes, zero));
+            V scale = V.Load(gains, j, lanes, zero) * V.Load(rstds, j, lanes, zero);
+            V.Store(scale * (V.Load(cotangent, j, lanes, zero) - (weight * common)), to, j, lanes);
         }
     }
 
@@ -168,114 +180,4 @@ internal static class BatchColumns<T, V>
             V.Store(V.Load(total, column + j, lanes, zero) + V.Load(sums, at + j, lanes, zero), total, column + j, lanes);
         }
     }
-}
-
-/// <summary>One step's batch and where its statistics are.</summary>
-internal readonly record struct BatchStep<T>
-    where T : unmanaged, IFloatingPointIeee754<T>
-{
-    /// <summary>Which step.</summary>
-    public required int Step { get; init; }
-
-    /// <summary>Whether there is such a normalization.</summary>
-    public bool IsPresent => Cases > 0;
-
-    /// <summary>N.</summary>
-    public required int Cases { get; init; }
-
-    /// <summary>Whether statistics are those of the batch.</summary>
-    public required bool IsTraining { get; init; }
-
-    /// <summary>1 for cases and 0 for padding, a number for each row of every step; empty without padding.</summary>
-    public required DeviceBuffer<T> Padding { get; init; }
-
-    /// <summary>The cases of each step that are no padding.</summary>
-    public required DeviceBuffer<T> Counts { get; init; }
-
-    /// <summary>Per step and feature.</summary>
-    public required DeviceBuffer<T> Mean { get; init; }
-
-    /// <summary>Per step and feature, biased.</summary>
-    public required DeviceBuffer<T> Variance { get; init; }
-
-    /// <summary>Per step and feature.</summary>
-    public required DeviceBuffer<T> Rstd { get; init; }
-
-    /// <summary>Per step and feature: room for backward's sums of dy.</summary>
-    public required DeviceBuffer<T> Sum { get; init; }
-
-    /// <summary>Per step and feature: room for backward's sums of dy xHat.</summary>
-    public required DeviceBuffer<T> SumXHat { get; init; }
-
-    /// <summary>Added to the variance.</summary>
-    public required T Epsilon { get; init; }
-
-    /// <summary>The row of case <paramref name="n"/> among those of all steps.</summary>
-    public int Row(int n) => (Step * Cases) + n;
-}
-
-/// <summary>The statistics of one place of a cell over a sequence, and the tables that they move or come from.</summary>
-internal readonly struct BatchStatistics<T>
-    where T : unmanaged, IFloatingPointIeee754<T>
-{
-    private readonly StepStatistics<T> tables;
-    private readonly BatchStep<T> common;
-    private readonly int steps, features;
-
-    /// <summary>Rents memory for the statistics; in evaluation fills it from the tables.</summary>
-    public BatchStatistics(
-        Tape<T> tape, StepStatistics<T> tables, int steps, int cases, int features, DeviceBuffer<T> padding, DeviceBuffer<T> counts, double epsilon,
-        bool isTraining)
-    {
-        (this.tables, this.steps, this.features) = (tables, steps, features);
-        common = new BatchStep<T>
-        {
-            Step = 0,
-            Cases = cases,
-            IsTraining = isTraining,
-            Padding = padding,
-            Counts = counts,
-            Mean = tape.Rent<T>(steps * features),
-            Variance = isTraining ? tape.Rent<T>(steps * features) : default,
-            Rstd = tape.Rent<T>(steps * features),
-            Sum = tape.Rent<T>(steps * features),
-            SumXHat = tape.Rent<T>(steps * features),
-            Epsilon = T.CreateTruncating(epsilon),
-        };
-        for (int t = 0; t < steps && !isTraining; t++)
-        {
-            RunningStatistics<T> row = tables.At(t);
-            Shape shape = new(features);
-            Strides strides = Strides.RowMajor(shape);
-            DeviceBuffer<T> mean = common.Mean.Slice(t * features, features), rstd = common.Rstd.Slice(t * features, features);
-            tape.Backend.Copy(new CopyCall<T>(row.Mean, strides, mean, strides, shape, T.One, false));
-            tape.Backend.Map(new RstdOp<T>(common.Epsilon), row.Variance, rstd);
-        }
-    }
-
-    /// <summary>The statistics of a step.</summary>
-    public BatchStep<T> At(int step) => common with { Step = step };
-
-    /// <summary>Moves the tables, once all steps are done.</summary>
-    public void UpdateTables(IBackend<T> backend)
-    {
-        for (int t = 0; t < steps && common.IsTraining; t++)
-        {
-            tables.Update(
-                backend, t, common.Mean.Slice(t * features, features), common.Variance.Slice(t * features, features), common.Counts.Slice(t, 1));
-        }
-    }
-}
-
-/// <summary>1 / sqrt(x + epsilon), of numbers that nothing is differentiated by.</summary>
-internal readonly struct RstdOp<T>(T epsilon) : IUnaryOp<T>
-    where T : unmanaged, IFloatingPointIeee754<T>
-{
-    public static Saves Saves => Saves.Output;
-
-    public V Forward<V>(V x)
-        where V : struct, IReal<V, T> => V.Splat(T.One) / V.Sqrt(x + V.Splat(epsilon));
-
-    public V Vjp<V>(V y, V dy)
-        where V : struct, IReal<V, T> => dy * (y * y * y) * V.Splat(T.CreateTruncating(-0.5));
 }

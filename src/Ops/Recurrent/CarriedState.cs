@@ -24,7 +24,9 @@ public sealed class CarriedState<T> : IDisposable
     private readonly bool hasCell;
     private bool isSaved;
 
-    /// <summary>A place for the states of all cells of <paramref name="layer"/>; before the first <see cref="Save"/> it holds the initial state.</summary>
+    /// <summary>
+    /// A place for the states of all cells of <paramref name="layer"/>; before the first <see cref="Save"/> it holds the initial state.
+    /// </summary>
     /// <param name="layer">The network.</param>
     /// <param name="backend">Where its parameters live.</param>
     /// <param name="cases">N.</param>
@@ -44,7 +46,10 @@ public sealed class CarriedState<T> : IDisposable
     /// <summary>Forgets what was saved: the next piece starts from the initial state.</summary>
     public void Clear() => isSaved = false;
 
-    /// <summary>The saved states as constants of a tape, to be passed to <see cref="RecurrentLayer{T}.Forward(Tensor{T}, Span{RecurrentState{T}}, Tensor{T}?, Training.Phase)"/>.</summary>
+    /// <summary>
+    /// The saved states as constants of a tape, to be passed to
+    /// <see cref="RecurrentLayer{T}.Forward(Tensor{T}, Span{RecurrentState{T}}, Tensor{T}?, Training.Phase)"/>.
+    /// </summary>
     public Span<RecurrentState<T>> Load(Tape<T> tape)
     {
         ArgumentNullException.ThrowIfNull(tape);
@@ -87,7 +92,8 @@ public sealed class CarriedState<T> : IDisposable
 
     private void Copy(Tensor<T>? tensor, int cell, int part)
     {
-        Tensor<T> value = tensor ?? throw new ArgumentException("CarriedState: a final state is missing; pass what Forward left in the states.");
+        Tensor<T> value = tensor ?? throw new ArgumentException(
+            "CarriedState: a final state is missing; pass what Forward left in the states.");
         Operands.RequireShape("CarriedState", "a final state", value, shape);
         Copy(value.Value, Buffer(cell, part));
     }

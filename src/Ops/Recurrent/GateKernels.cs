@@ -25,7 +25,8 @@ internal static class GateKernels<T, V, TNorm>
     {
         for (int group = 0; TNorm.IsPresent && group < s.Groups.Count; group++)
         {
-            int at = (row * s.Features) + s.Groups.Start(group), length = s.Groups.Length(group), statistics = (row * s.Groups.Count) + group;
+            int at = (row * s.Features) + s.Groups.Start(group), length = s.Groups.Length(group);
+            int statistics = (row * s.Groups.Count) + group;
             RowNormalizer<T, V, TNorm>.Measure(s.Product.Slice(at, length), s.Epsilon, s.Mean, s.Rstd, statistics);
             if (s.GainX.Length > 0)
             {

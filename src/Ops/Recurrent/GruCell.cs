@@ -25,11 +25,13 @@ public sealed class GruCell<T> : RecurrentCell<T>
     /// <exception cref="ArgumentException">The options ask for the sum of the products, which a GRU does not form.</exception>
     public GruCell(IBackend<T> backend, int inputs, int hidden, Philox random, RecurrentOptions options)
         : base(
-            backend, inputs, hidden, GateGroups.Of(hidden, Gates3, 2, options.Scope), GateSplit.Separate, addsBiasToSum: false, random, options)
+            backend, inputs, hidden, GateGroups.Of(hidden, Gates3, 2, options.Scope), GateSplit.Separate, addsBiasToSum: false, random,
+            options)
     {
         if (options.Split == GateSplit.Summed)
         {
-            throw new ArgumentException("A GRU cannot normalize the sum of its products, since the reset gate comes between: use GateSplit.Separate.");
+            throw new ArgumentException(
+                "A GRU cannot normalize the sum of its products, since the reset gate comes between: use GateSplit.Separate.");
         }
         candidateBias = NormH?.Bias is null ? Add(new Parameter<T>(backend, "candidateBias", new Shape(hidden))) : null;
     }

@@ -163,6 +163,7 @@ internal readonly struct GruBackward<T, TNorm, TMasks>(SequenceBuffers<T> s, Seq
         }
         V zero = V.Splat(T.Zero);
         int at = (n * s.Hidden) + j;
-        return V.Load(d.Outputs, (row * s.Hidden) + j, count, zero) + V.Load(d.Direct, at, count, zero) + V.Load(d.FromProduct, at, count, zero);
+        V passed = V.Load(d.Direct, at, count, zero) + V.Load(d.FromProduct, at, count, zero);
+        return V.Load(d.Outputs, (row * s.Hidden) + j, count, zero) + passed;
     }
 }

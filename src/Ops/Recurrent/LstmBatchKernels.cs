@@ -27,8 +27,8 @@ internal readonly struct LstmBatchKernels<T, TMasks>(
 }
 
 /// <summary>
-/// A step of the LSTM behind its product, some columns of all cases at a time: statistics of the four gates' products, the gates, the cell state,
-/// its statistics, the hidden state.
+/// A step of the LSTM behind its product, some columns of all cases at a time: statistics of the four gates' products, the gates, the
+/// cell state, its statistics, the hidden state.
 /// </summary>
 internal readonly struct LstmBatchForward<T, TMasks>(SequenceBuffers<T> s, BatchStep<T> gates, BatchStep<T> cells, int step) : IKernel<T>
     where T : unmanaged, IFloatingPointIeee754<T>
@@ -137,8 +137,8 @@ internal readonly struct LstmBatchForward<T, TMasks>(SequenceBuffers<T> s, Batch
 }
 
 /// <summary>
-/// Backward of <see cref="LstmBatchForward{T, TMasks}"/>: the equations of <see cref="LstmBackward{T, TGates, TCell, TMasks}"/>, some columns
-/// of all cases at a time.
+/// Backward of <see cref="LstmBatchForward{T, TMasks}"/>: the equations of <see cref="LstmBackward{T, TGates, TCell, TMasks}"/>, some
+/// columns of all cases at a time.
 /// </summary>
 internal readonly struct LstmBatchBackward<T, TMasks>(
     SequenceBuffers<T> s, SequenceGradients<T> d, BatchStep<T> gates, BatchStep<T> cells, int step) : IKernel<T>

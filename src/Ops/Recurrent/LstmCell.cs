@@ -5,8 +5,8 @@ using MiniGrad.Training;
 namespace MiniGrad.Ops;
 
 /// <summary>
-/// A long short-term memory cell (Hochreiter, Schmidhuber 1997), with the normalizations of Ba, Kiros, Hinton 2016, eq. 20-22. Gates stand in
-/// the order f, i, o, g; norm is what the options choose, and s the logistic function:
+/// A long short-term memory cell (Hochreiter, Schmidhuber 1997), with the normalizations of Ba, Kiros, Hinton 2016, eq. 20-22. Gates
+/// stand in the order f, i, o, g; norm is what the options choose, and s the logistic function:
 /// <code>
 /// [f; i; o; g] = norm(W_h h) + norm(W_x x) + b        or, summed,  norm(W_h h + W_x x) + b
 /// c' = s(f) c + s(i) tanh(g)                          handed on as it is, or normalized

@@ -5,8 +5,8 @@ using MiniGrad.Backends;
 namespace MiniGrad.Ops;
 
 /// <summary>
-/// A step of the LSTM (<see cref="LstmCell{T}"/>) behind its product, case by case: the product's statistics, the gates, the cell state, its
-/// statistics, the hidden state. A case's gates stay in the first-level cache from one loop to the next.
+/// A step of the LSTM (<see cref="LstmCell{T}"/>) behind its product, case by case: the product's statistics, the gates, the cell state,
+/// its statistics, the hidden state. A case's gates stay in the first-level cache from one loop to the next.
 /// </summary>
 internal readonly struct LstmForward<T, TGates, TCell, TMasks>(SequenceBuffers<T> s, int step) : IKernel<T>
     where T : unmanaged, IFloatingPointIeee754<T>
@@ -44,7 +44,8 @@ internal readonly struct LstmForward<T, TGates, TCell, TMasks>(SequenceBuffers<T
         int h = s.Hidden;
         DeviceBuffer<T> gates = SequenceBuffers<T>.Row(s.Activations, row, 4 * h), previous = SequenceBuffers<T>.Row(s.Cells, row, h);
         DeviceBuffer<T> cell = SequenceBuffers<T>.Row(s.NewCells, row, h);
-        DeviceBuffer<T> factors = TMasks.IsPresent && s.CandidateFactors.Length > 0 ? SequenceBuffers<T>.Row(s.CandidateFactors, row, h) : default;
+        bool hasFactors = TMasks.IsPresent && s.CandidateFactors.Length > 0;
+        DeviceBuffer<T> factors = hasFactors ? SequenceBuffers<T>.Row(s.CandidateFactors, row, h) : default;
         V zero = V.Splat(T.Zero);
         for (int j = 0; j < h; j += V.Width)
         {
@@ -67,7 +68,8 @@ internal readonly struct LstmForward<T, TGates, TCell, TMasks>(SequenceBuffers<T
         DeviceBuffer<T> output = s.Activations.Slice((row * 4 * h) + (2 * h), h), cell = SequenceBuffers<T>.Row(s.NewCells, row, h);
         DeviceBuffer<T> squashed = SequenceBuffers<T>.Row(s.CellTanh, row, h), state = SequenceBuffers<T>.Row(s.States, next, h);
         DeviceBuffer<T> gain = s.CellGain, bias = s.CellBias;
-        V zero = V.Splat(T.Zero), mu = TCell.HasMean ? V.LoadSplat(s.CellMean, row) : zero, r = TCell.IsPresent ? V.LoadSplat(s.CellRstd, row) : zero;
+        V zero = V.Splat(T.Zero), mu = TCell.HasMean ? V.LoadSplat(s.CellMean, row) : zero;
+        V r = TCell.IsPresent ? V.LoadSplat(s.CellRstd, row) : zero;
         for (int j = 0; j < h; j += V.Width)
         {
             int count = h - j;
@@ -90,12 +92,16 @@ internal readonly struct LstmForward<T, TGates, TCell, TMasks>(SequenceBuffers<T
         }
     }
 
-    /// <summary>Blends new states with previous ones where steps are padding or zoned out, and masks what enters the next product.</summary>
+    /// <summary>
+    /// Blends new states with previous ones where steps are padding or zoned out, and masks what enters the next product.
+    /// </summary>
     private void HandOn<V>(int n, int row, int next)
         where V : struct, ISimd<V, T>
     {
         StateBlend<T, V>.Apply(s, s.HiddenShare, row, SequenceBuffers<T>.Row(s.States, next, s.Hidden), s.States);
-        DeviceBuffer<T> made = SequenceBuffers<T>.Row(s.CarriesNormalized ? s.Cells : s.NewCells, s.CarriesNormalized ? next : row, s.Hidden);
+        DeviceBuffer<T> made = s.CarriesNormalized
+            ? SequenceBuffers<T>.Row(s.Cells, next, s.Hidden)
+            : SequenceBuffers<T>.Row(s.NewCells, row, s.Hidden);
         StateBlend<T, V>.Apply(s, s.CellShare, row, made, s.Cells);
         StateBlend<T, V>.Enter(s, n, next);
     }

@@ -20,7 +20,8 @@ public abstract partial class RecurrentCell<T> : Module<T>
     private readonly Parameter<T>? lengthX, lengthH, hidden0;
 
     private protected RecurrentCell(
-        IBackend<T> backend, int inputs, int hidden, GateGroups groups, GateSplit split, bool addsBiasToSum, Philox random, RecurrentOptions options)
+        IBackend<T> backend, int inputs, int hidden, GateGroups groups, GateSplit split, bool addsBiasToSum, Philox random,
+        RecurrentOptions options)
     {
         options.Validate();
         (Inputs, Hidden, Options, Groups) = (inputs, hidden, options, groups);

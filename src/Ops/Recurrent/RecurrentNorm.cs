@@ -111,7 +111,8 @@ internal static class RecurrentBatch
         if (cases < 2)
         {
             throw new ArgumentException(
-                "Recurrent batch norm: one case has no batch statistics. Train with batches of 2 or more; to use a trained network pass Phase.Evaluation.");
+                "Recurrent batch norm: one case has no batch statistics. Train with batches of 2 or more; " +
+                "to use a trained network pass Phase.Evaluation.");
         }
     }
 }

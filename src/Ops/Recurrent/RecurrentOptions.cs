@@ -30,7 +30,9 @@ public sealed record RecurrentOptions
     /// <summary>Where epsilon goes; batch normalization has it inside the root always.</summary>
     public EpsilonPlacement EpsilonPlacement { get; init; }
 
-    /// <summary>Whether the products are normalized. Default: yes; without, only an LSTM's cell state is (as in the paper's DRAW model).</summary>
+    /// <summary>
+    /// Whether the products are normalized. Default: yes; without, only an LSTM's cell state is (as in the paper's DRAW model).
+    /// </summary>
     public bool NormalizesGates { get; init; } = true;
 
     /// <summary>Whether an LSTM's cell state is normalized on its way to the output. Default: yes.</summary>
@@ -46,11 +48,14 @@ public sealed record RecurrentOptions
     public double ForgetBias { get; init; }
 
     /// <summary>
-    /// Tmax, for how many time steps recurrent batch norm keeps statistics; later steps use those of the last, and leave them alone. Default: 100.
+    /// Tmax, for how many time steps recurrent batch norm keeps statistics; later steps use those of the last, and leave them alone.
+    /// Default: 100.
     /// </summary>
     public int StatisticsSteps { get; init; } = 100;
 
-    /// <summary>Whether batch norm of the input product has one set of statistics for all steps ("sequence-wise"). Default: one for each.</summary>
+    /// <summary>
+    /// Whether batch norm of the input product has one set of statistics for all steps ("sequence-wise"). Default: one for each.
+    /// </summary>
     public bool SharesInputStatistics { get; init; }
 
     /// <summary>The part of the way by which running statistics move to those of a batch. Default: 0.1.</summary>
@@ -59,13 +64,17 @@ public sealed record RecurrentOptions
     /// <summary>Whether the initial state is trained, from zeros. Default: it is zero.</summary>
     public bool LearnsInitialState { get; init; }
 
-    /// <summary>The probability that an element of the hidden state keeps its value over a step (Krueger et al. 2017). Default: 0.</summary>
+    /// <summary>
+    /// The probability that an element of the hidden state keeps its value over a step (Krueger et al. 2017). Default: 0.
+    /// </summary>
     public double Zoneout { get; init; }
 
     /// <summary>The same for an LSTM's cell state.</summary>
     public double CellZoneout { get; init; }
 
-    /// <summary>The probability that an element of the candidate is dropped at a step (Semeniuta et al. 2016): memory is kept. Default: 0.</summary>
+    /// <summary>
+    /// The probability that an element of the candidate is dropped at a step (Semeniuta et al. 2016): memory is kept. Default: 0.
+    /// </summary>
     public double RecurrentDropout { get; init; }
 
     /// <summary>

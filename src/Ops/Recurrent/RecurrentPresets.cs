@@ -7,7 +7,11 @@ public static class RecurrentPresets
     public static RecurrentOptions Plain { get; } = new();
 
     /// <summary>Layer norm by the paper's equations (Ba, Kiros, Hinton 2016, eq. 4, 20-22 and 26-28).</summary>
-    public static RecurrentOptions Paper { get; } = new() { Normalization = RecurrentNormalization.Layer, UpdateGate = UpdateGate.Replaces };
+    public static RecurrentOptions Paper { get; } = new()
+    {
+        Normalization = RecurrentNormalization.Layer,
+        UpdateGate = UpdateGate.Replaces,
+    };
 
     /// <summary>Layer norm as the paper's authors programmed it.</summary>
     public static RecurrentOptions Authors { get; } = new() { Normalization = RecurrentNormalization.Layer, Biases = GateBiases.Authors };
@@ -40,7 +44,9 @@ public static class RecurrentPresets
         ForgetBias = 1,
     };
 
-    /// <summary>Layer norm of TensorFlow 1: of each gate by itself, after the products are summed. An LSTM or a simple network only.</summary>
+    /// <summary>
+    /// Layer norm of TensorFlow 1: of each gate by itself, after the products are summed. An LSTM or a simple network only.
+    /// </summary>
     public static RecurrentOptions Tensorflow1 { get; } = new()
     {
         Normalization = RecurrentNormalization.Layer,
@@ -73,8 +79,8 @@ public static class RecurrentPresets
 
     private static readonly (string Name, RecurrentOptions Options)[] Table =
     [
-        ("plain", Plain), ("paper", Paper), ("authors", Authors), ("haste", Haste), ("pytorch-bench", PytorchBench), ("tfa", TensorflowAddons),
-        ("tf1", Tensorflow1), ("draw", Draw), ("rms", Rms), ("weight", Weight), ("batch", Batch),
+        ("plain", Plain), ("paper", Paper), ("authors", Authors), ("haste", Haste), ("pytorch-bench", PytorchBench),
+        ("tfa", TensorflowAddons), ("tf1", Tensorflow1), ("draw", Draw), ("rms", Rms), ("weight", Weight), ("batch", Batch),
     ];
 
     /// <summary>The names that <see cref="Named"/> knows.</summary>

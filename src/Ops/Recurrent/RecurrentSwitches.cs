@@ -15,7 +15,9 @@ public enum RecurrentNormalization
     /// <summary>The length of each unit's weights, instead of what they make.</summary>
     Weight,
 
-    /// <summary>Mean and variance of each feature over the batch, with running statistics for each time step (Cooijmans et al. 2017).</summary>
+    /// <summary>
+    /// Mean and variance of each feature over the batch, with running statistics for each time step (Cooijmans et al. 2017).
+    /// </summary>
     Batch,
 }
 

@@ -12,14 +12,17 @@ internal static class RowNorm
     public static Tensor<T> Apply<T>(Tensor<T> a, Tensor<T> gain, Tensor<T> shift, GateGroups groups, RecurrentOptions options)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
-        bool isLayer = options.Normalization == RecurrentNormalization.Layer, isInside = options.EpsilonPlacement == EpsilonPlacement.InsideRoot;
+        bool isLayer = options.Normalization == RecurrentNormalization.Layer;
+        bool isInside = options.EpsilonPlacement == EpsilonPlacement.InsideRoot;
         if (isInside && isLayer && groups.Length(0) * groups.Count == groups.Features)
         {
             return LayerNormNode<T>.Apply("LayerNorm", [a, gain, shift], groups.Count, options.Epsilon, DetachedStatistics.None);
         }
         if (groups.Count == 1)
         {
-            return isInside && !isLayer ? a.RmsNorm(gain, shift, options.Epsilon) : (gain * Standardize(a, isLayer, isInside, options.Epsilon)) + shift;
+            return isInside && !isLayer
+                ? a.RmsNorm(gain, shift, options.Epsilon)
+                : (gain * Standardize(a, isLayer, isInside, options.Epsilon)) + shift;
         }
         Tensor<T>[] parts = new Tensor<T>[groups.Count];
         for (int i = 0; i < parts.Length; i++)

@@ -117,7 +117,9 @@ internal static class RowNormalizer<T, V, TNorm>
     /// <summary>xHat of the elements from <paramref name="i"/> on; what is past <paramref name="count"/> becomes 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V XHat(DeviceBuffer<T> x, int i, int count, V mu, V r) =>
-        !TNorm.IsPresent ? V.Load(x, i, count, r) : TNorm.HasMean ? (V.Load(x, i, count, mu) - mu) * r : V.Load(x, i, count, V.Splat(T.Zero)) * r;
+        !TNorm.IsPresent ? V.Load(x, i, count, r)
+        : TNorm.HasMean ? (V.Load(x, i, count, mu) - mu) * r
+        : V.Load(x, i, count, V.Splat(T.Zero)) * r;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Sum(
@@ -135,7 +137,8 @@ internal static class RowNormalizer<T, V, TNorm>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Write(
-        int i, int count, DeviceBuffer<T> x, DeviceBuffer<T> gain, DeviceBuffer<T> dy, DeviceBuffer<T> dx, V mu, V r, V averageU, V averageUxHat)
+        int i, int count, DeviceBuffer<T> x, DeviceBuffer<T> gain, DeviceBuffer<T> dy, DeviceBuffer<T> dx, V mu, V r,
+        V averageU, V averageUxHat)
     {
         V zero = V.Splat(T.Zero), u = V.Load(gain, i, count, zero) * V.Load(dy, i, count, zero), xHat = XHat(x, i, count, mu, r);
         V centered = TNorm.HasMean ? u - averageU : u;

@@ -90,13 +90,14 @@ internal sealed class SegmentedNode<T> : SequenceNode<T>
         inner!.Reset();
     }
 
-    private static SegmentedNode<T> Record(Tape<T> tape, Tensor<T> outputs, Tensor<T> x, RecurrentState<T> state) => (state.Hidden, state.Cell) switch
-    {
-        ({ } h, { } c) => tape.Record<SegmentedNode<T>>(outputs, x, h, c),
-        ({ } h, null) => tape.Record<SegmentedNode<T>>(outputs, x, h),
-        (null, { } c) => tape.Record<SegmentedNode<T>>(outputs, x, c),
-        _ => tape.Record<SegmentedNode<T>>(outputs, x),
-    };
+    private static SegmentedNode<T> Record(
+        Tape<T> tape, Tensor<T> outputs, Tensor<T> x, RecurrentState<T> state) => (state.Hidden, state.Cell) switch
+        {
+            ({ } h, { } c) => tape.Record<SegmentedNode<T>>(outputs, x, h, c),
+            ({ } h, null) => tape.Record<SegmentedNode<T>>(outputs, x, h),
+            (null, { } c) => tape.Record<SegmentedNode<T>>(outputs, x, c),
+            _ => tape.Record<SegmentedNode<T>>(outputs, x),
+        };
 
     /// <summary>Runs a segment for its values, which it copies to the outputs and to the states behind it.</summary>
     private void RunSegment(IBackend<T> backend, Tensor<T> outputs, int k)

@@ -4,8 +4,8 @@ using MiniGrad.Backends;
 namespace MiniGrad.Ops;
 
 /// <summary>
-/// The memory of a fused cell over a sequence of T steps of N cases: what forward makes and backward reads. Rows are those of all steps, row
-/// t N + n for case n at step t. G is the gates of a product times H.
+/// The memory of a fused cell over a sequence of T steps of N cases: what forward makes and backward reads. Rows are those of all steps,
+/// row t N + n for case n at step t. G is the gates of a product times H.
 /// </summary>
 /// <remarks>
 /// Buffers share memory where the one's content is dead before the other's is written. Without normalization X, Product and Activations are
@@ -71,7 +71,9 @@ internal readonly record struct SequenceBuffers<T>
     /// <summary>Biases of the cell state's normalization, H.</summary>
     public DeviceBuffer<T> CellBias { get; init; }
 
-    /// <summary>Statistics of the products, a number for each row and group; batch norm keeps its own (<see cref="BatchStatistics{T}"/>).</summary>
+    /// <summary>
+    /// Statistics of the products, a number for each row and group; batch norm keeps its own (<see cref="BatchStatistics{T}"/>).
+    /// </summary>
     public DeviceBuffer<T> Mean { get; init; }
 
     /// <summary>Like <see cref="Mean"/>.</summary>

@@ -1,5 +1,4 @@
 using System.Numerics;
-using System.Runtime.CompilerServices;
 using MiniGrad.Backends;
 
 namespace MiniGrad.Ops;
@@ -17,63 +16,10 @@ internal interface ISequenceKernels<T>
     /// <summary>From the product of step <paramref name="step"/>, the states behind it.</summary>
     void Forward(IBackend<T> backend, in SequenceBuffers<T> s, int step);
 
-    /// <summary>From the gradients of the states behind step <paramref name="step"/>, those of its product and of the states before it.</summary>
+    /// <summary>
+    /// From the gradients of the states behind step <paramref name="step"/>, those of its product and of the states before it.
+    /// </summary>
     void Backward(IBackend<T> backend, in SequenceBuffers<T> s, in SequenceGradients<T> d, int step);
-}
-
-/// <summary>What a fused cell reads; an absent operand is null.</summary>
-/// <param name="X">W_x x, (T, N, G). It may be overwritten, so that nothing else may read it.</param>
-/// <param name="Weight">W_h, (H, G).</param>
-/// <param name="Hidden">The initial hidden state, (N, H); null for zeros.</param>
-/// <param name="Cell">The initial cell state, (N, H); null for zeros.</param>
-/// <param name="Gain">(G,), of the product's normalization, or of that of the sum.</param>
-/// <param name="GainX">(G,), of the normalization of X.</param>
-/// <param name="Shift">(G,), all biases behind them.</param>
-/// <param name="OwnShift">(H,), a GRU's bias inside its reset gate.</param>
-/// <param name="CellGain">(H,).</param>
-/// <param name="CellBias">(H,).</param>
-internal readonly record struct SequenceOperands<T>(
-    Tensor<T> X, Tensor<T> Weight, Tensor<T>? Hidden, Tensor<T>? Cell, Tensor<T>? Gain = null, Tensor<T>? GainX = null, Tensor<T>? Shift = null,
-    Tensor<T>? OwnShift = null, Tensor<T>? CellGain = null, Tensor<T>? CellBias = null)
-    where T : unmanaged, IFloatingPointIeee754<T>
-{
-    private const int Most = 10;
-
-    /// <summary>Whether a gradient is wanted by any operand.</summary>
-    public bool NeedsGradient()
-    {
-        bool needs = false;
-        List list = Collect(out int count);
-        foreach (Tensor<T> operand in list[..count])
-        {
-            needs |= operand.NeedsGradient;
-        }
-        return needs;
-    }
-
-    /// <summary>The operands that are there.</summary>
-    public List Collect(out int count)
-    {
-        List list = default;
-        list[0] = X;
-        list[1] = Weight;
-        count = 2;
-        foreach (Tensor<T>? operand in (ReadOnlySpan<Tensor<T>?>)[Hidden, Cell, Gain, GainX, Shift, OwnShift, CellGain, CellBias])
-        {
-            if (operand is { } present)
-            {
-                list[count++] = present;
-            }
-        }
-        return list;
-    }
-
-    /// <summary>Up to ten tensors, without an array.</summary>
-    [InlineArray(Most)]
-    internal struct List
-    {
-        private Tensor<T> first;
-    }
 }
 
 /// <summary>What the node of a final cell state needs of the node of the sequence.</summary>
@@ -279,37 +225,5 @@ internal sealed class SequenceNode<T, TKernels> : SequenceNode<T>
         Shape shape = new(from.Length);
         Strides strides = Strides.RowMajor(shape);
         backend.Copy(new CopyCall<T>(from, strides, to.Buffer, strides, shape, T.One, to.Accumulate));
-    }
-}
-
-/// <summary>
-/// The last cell state of a sequence, as an output of its own. It stands behind the sequence's node on the tape and hands its gradient over
-/// to it; that the node runs at all, it sees to by writing zeros where nobody wrote a gradient of the hidden states.
-/// </summary>
-internal sealed class FinalCellNode<T> : TapeNode<T>
-    where T : unmanaged, IFloatingPointIeee754<T>
-{
-    private SequenceNode<T>? sequence;
-
-    public override string Op => "FinalCell";
-
-    public static Tensor<T> Apply(DeviceBuffer<T> cell, Tensor<T> outputs, SequenceNode<T>? sequence, int cases)
-    {
-        Tensor<T> final = outputs.Tape.NewView(cell, new Shape(cases, cell.Length / cases), outputs.NeedsGradient);
-        if (sequence is not null)
-        {
-            outputs.Tape.Record<FinalCellNode<T>>(final, outputs).sequence = sequence;
-        }
-        return final;
-    }
-
-    public override void Backward(IBackend<T> backend)
-    {
-        GradientSink<T> sink = Inputs[0].GradientSink();
-        if (!sink.Accumulate)
-        {
-            backend.Fill(sink.Buffer, T.Zero);
-        }
-        sequence!.FinalCellGradient = Output.Gradient;
     }
 }

@@ -22,7 +22,8 @@ internal readonly record struct SequenceNoise<T>(
 
     /// <summary>Draws the masks for T steps of N cases.</summary>
     public static SequenceNoise<T> Draw(
-        Tape<T> tape, RecurrentOptions options, int steps, int cases, int inputs, int hidden, Tensor<T>? padding, Philox random, Phase phase)
+        Tape<T> tape, RecurrentOptions options, int steps, int cases, int inputs, int hidden, Tensor<T>? padding, Philox random,
+        Phase phase)
     {
         Shape states = new(steps, cases, hidden);
         return new(

@@ -9,7 +9,9 @@ internal static class StateBlend<T, V>
     where T : unmanaged, IFloatingPointIeee754<T>
     where V : struct, ISimd<V, T>
 {
-    /// <summary>state of the next step = share made + (1 - share) state of this step; exactly one of them where the share is 0 or 1.</summary>
+    /// <summary>
+    /// state of the next step = share made + (1 - share) state of this step; exactly one of them where the share is 0 or 1.
+    /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static void Apply(in SequenceBuffers<T> s, DeviceBuffer<T> shares, int row, DeviceBuffer<T> made, DeviceBuffer<T> states)
     {

@@ -4,8 +4,9 @@ using MiniGrad.Backends;
 namespace MiniGrad.Ops;
 
 /// <summary>
-/// Batch normalization of the input's part of a recurrent cell, (T, N, G), every step by its own statistics, fused; the equations are those of
-/// <see cref="BatchColumns{T, V}"/>. An item of the kernels is a run of columns of one step. Saves mean and rstd per step and feature.
+/// Batch normalization of the input's part of a recurrent cell, (T, N, G), every step by its own statistics, fused; the equations are
+/// those of <see cref="BatchColumns{T, V}"/>. An item of the kernels is a run of columns of one step. Saves mean and rstd per step and
+/// feature.
 /// </summary>
 internal sealed class StepBatchNormNode<T> : TapeNode<T>
     where T : unmanaged, IFloatingPointIeee754<T>
@@ -20,7 +21,8 @@ internal sealed class StepBatchNormNode<T> : TapeNode<T>
         Tape<T> tape = Operands.TapeOf("StepBatchNorm", a, gain, shift);
         Tensor<T> y = tape.NewResult(a.Shape, a.NeedsGradient || gain.NeedsGradient || shift.NeedsGradient);
         StepColumns columns = new(a.Shape);
-        tape.Backend.Run(new StepBatchNormForward<T>(a.Value, gain.Value, shift.Value, y.Value, statistics.At(0), columns), columns.Items, 1);
+        tape.Backend.Run(
+            new StepBatchNormForward<T>(a.Value, gain.Value, shift.Value, y.Value, statistics.At(0), columns), columns.Items, 1);
         statistics.UpdateTables(tape.Backend);
         if (y.NeedsGradient)
         {
@@ -41,7 +43,8 @@ internal sealed class StepBatchNormNode<T> : TapeNode<T>
         DeviceBuffer<T> dx = da.IsWanted && !da.Accumulate ? da.Buffer : own.Buffer, dgain = sums.Buffer.Slice(0, steps * features);
         DeviceBuffer<T> dshift = sums.Buffer.Slice(steps * features, steps * features);
         backend.Run(
-            new StepBatchNormBackward<T>(a.Value, gain.Value, Output.Gradient, dx, dgain, dshift, statistics.At(0), columns), columns.Items, 1);
+            new StepBatchNormBackward<T>(a.Value, gain.Value, Output.Gradient, dx, dgain, dshift, statistics.At(0), columns),
+            columns.Items, 1);
         if (da.IsWanted && da.Accumulate)
         {
             Strides strides = Strides.RowMajor(a.Shape);
@@ -99,27 +102,24 @@ internal readonly struct StepBatchNormForward<T>(
             BatchStep<T> b = batch with { Step = step };
             DeviceBuffer<T> from = x.Slice(step * block, block), to = y.Slice(step * block, block);
             BatchColumns<T, V>.Measure(b, from, start, (step * columns.Features) + start, stop - start);
-            for (int top = 0; top < b.Cases; top += BatchColumns<T, V>.RowsPerGroup)
+            for (int n = 0; n < b.Cases; n++)
             {
-                Write<V>(b, from, to, start, stop, top);
+                Write<V>(b, from, to, start, stop, n);
             }
         }
     }
 
-    private void Write<V>(in BatchStep<T> b, DeviceBuffer<T> from, DeviceBuffer<T> to, int start, int stop, int top)
+    private void Write<V>(in BatchStep<T> b, DeviceBuffer<T> from, DeviceBuffer<T> to, int start, int stop, int n)
         where V : struct, ISimd<V, T>
     {
-        int features = columns.Features, bottom = Math.Min(b.Cases, top + BatchColumns<T, V>.RowsPerGroup);
+        int row = n * columns.Features, statistics = b.Step * columns.Features;
         V zero = V.Splat(T.Zero);
         for (int column = start; column < stop; column += V.Width)
         {
-            int at = (b.Step * features) + column, lanes = stop - column;
-            V mu = V.Load(b.Mean, at, lanes, zero), add = V.Load(shift, column, lanes, zero);
-            V scale = V.Load(gain, column, lanes, zero) * V.Load(b.Rstd, at, lanes, zero);
-            for (int n = top, i = (top * features) + column; n < bottom; n++, i += features)
-            {
-                V.Store(V.MultiplyAdd(V.Load(from, i, lanes, zero) - mu, scale, add), to, i, lanes);
-            }
+            int lanes = stop - column;
+            V deviation = V.Load(from, row + column, lanes, zero) - V.Load(b.Mean, statistics + column, lanes, zero);
+            V scale = V.Load(gain, column, lanes, zero) * V.Load(b.Rstd, statistics + column, lanes, zero);
+            V.Store(V.MultiplyAdd(deviation, scale, V.Load(shift, column, lanes, zero)), to, row + column, lanes);
         }
     }
 }

@@ -61,7 +61,8 @@ internal sealed class StepStatistics<T> : Module<T>
 
 /// <summary>running += rho (batch's - running), with the variance made unbiased; nothing where fewer than two cases count.</summary>
 internal readonly struct StatisticsUpdate<T>(
-    DeviceBuffer<T> mean, DeviceBuffer<T> variance, DeviceBuffer<T> batchMean, DeviceBuffer<T> batchVariance, DeviceBuffer<T> count, T momentum)
+    DeviceBuffer<T> mean, DeviceBuffer<T> variance, DeviceBuffer<T> batchMean, DeviceBuffer<T> batchVariance, DeviceBuffer<T> count,
+    T momentum)
     : IKernel<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {

@@ -50,7 +50,8 @@ public class GoldenRecurrentTests
         Tensor<T> y = layer.Forward(variables["x"], states);
         Agreement.Require<T>(golden.Outputs[0], y.ToArray(), "value");
         tape.Backward(y, [.. golden.Cotangent.Select(T.CreateTruncating)]);
-        Dictionary<string, T[]> gradients = layer.NamedParameters.ToDictionary(named => named.Parameter.Name, named => named.Parameter.GradientToArray());
+        Dictionary<string, T[]> gradients = layer.Parameters.ToDictionary(
+            parameter => parameter.Name, parameter => parameter.GradientToArray());
         foreach (GoldenTensor gradient in golden.Gradients)
         {
             T[] got = variables.TryGetValue(gradient.Name, out Tensor<T> variable) ? variable.GradientToArray() : gradients[gradient.Name];

@@ -9,7 +9,9 @@ public class FusedRecurrentTests
 {
     private const int Steps = 6, Cases = 5, Inputs = 3;
 
-    /// <summary>Every cell that a preset makes; widths around those of vectors. Alone, a feature has no spread to be normalized by.</summary>
+    /// <summary>
+    /// Every cell that a preset makes; widths around those of vectors. Alone, a feature has no spread to be normalized by.
+    /// </summary>
     public static TheoryData<string, string, int> Cells
     {
         get
@@ -58,7 +60,8 @@ public class FusedRecurrentTests
     public void In_segments_that_run_again_it_is_the_same(string cell, string preset)
     {
         RecurrentOptions plain = RecurrentPresets.Named(preset);
-        foreach (RecurrentOptions options in (RecurrentOptions[])[plain, plain with { Zoneout = 0.2, VariationalDropout = 0.2, LearnsInitialState = true }])
+        RecurrentOptions random = plain with { Zoneout = 0.2, VariationalDropout = 0.2, LearnsInitialState = true };
+        foreach (RecurrentOptions options in (RecurrentOptions[])[plain, random])
         {
             RecurrentRun expected = RecurrentRun.Of<double>(cell, options, RecurrentExecution.Fused, 7, Cases, [6, 2, 5, 6, 3]);
             foreach (int length in (int[])[1, 2, 4])
@@ -183,7 +186,8 @@ public class FusedRecurrentTests
             RecurrentState<T> given = new(h, hasCell ? c : null);
             RecurrentState<T>[] states = [given, options.EpsilonPlacement == EpsilonPlacement.OutsideRoot ? given : default];
             Tensor<T> y = layer.Forward(x, states, lengths is null ? null : RecurrentPadding.FromLengths(tape, lengths, Steps));
-            Tensor<T>[] outputs = hasCell ? [y, states[0].Hidden!.Value, states[0].Cell!.Value, states[1].Cell!.Value] : [y, states[0].Hidden!.Value];
+            Tensor<T> h1 = states[0].Hidden!.Value;
+            Tensor<T>[] outputs = hasCell ? [y, h1, states[0].Cell!.Value, states[1].Cell!.Value] : [y, h1];
             Tensor<T> loss = tape.Constant([T.Zero], Shape.Scalar);
             for (int i = 0; i < outputs.Length; i++)
             {
@@ -191,7 +195,8 @@ public class FusedRecurrentTests
                 loss += (outputs[i] * weights).Sum();
             }
             tape.Backward(loss);
-            IEnumerable<(string, double[])> gradients = layer.NamedParameters.Select(p => (p.Path, ToDouble(p.Parameter.GradientToArray())));
+            IEnumerable<(string, double[])> gradients =
+                layer.NamedParameters.Select(p => (p.Path, ToDouble(p.Parameter.GradientToArray())));
             return new RecurrentRun(
                 [.. outputs.SelectMany(output => ToDouble(output.ToArray()))],
                 [

@@ -25,7 +25,9 @@ internal static class Networks
         where (cell, preset) != ("gru", "tf1")
         select (cell, preset);
 
-    /// <summary>Moves every parameter off its first value, so that no gain is 1 and no bias 0; the same numbers for the same paths.</summary>
+    /// <summary>
+    /// Moves every parameter off its first value, so that no gain is 1 and no bias 0; the same numbers for the same paths.
+    /// </summary>
     public static void Spread<T>(RecurrentLayer<T> layer)
         where T : unmanaged, IFloatingPointIeee754<T>
     {

@@ -87,21 +87,21 @@ public class PresetOracleTests
                 a = Add(n.TimesX(x), n.TimesH(h), n["bias"]);
                 break;
             case "paper":
-                a = Add(Norm(n.TimesH(h), n["normH.gain"], n["normH.bias"], 1e-5), Norm(n.TimesX(x), n["normX.gain"], n["normX.bias"], 1e-5), n["bias"]);
+                a = Add(BothNorms(n.TimesH(h), n.TimesX(x), n, 1e-5), n["bias"]);
                 break;
             case "authors":
                 double[] biased = Add(n.TimesX(x), n["bias"]);
-                a = Add(Norm(n.TimesH(h), n["normH.gain"], n["normH.bias"], 1e-5), Norm(biased, n["normX.gain"], n["normX.bias"], 1e-5), n["bias"]);
+                a = Add(BothNorms(n.TimesH(h), biased, n, 1e-5), n["bias"]);
                 break;
             case "haste":
                 double[] none = new double[4 * Hidden];
                 a = Add(Norm(n.TimesH(h), n["normH.gain"], none, 1e-5), Norm(n.TimesX(x), n["normX.gain"], none, 1e-5), n["bias"]);
                 break;
             case "pytorch-bench":
-                a = Add(Norm(n.TimesH(h), n["normH.gain"], n["normH.bias"], 1e-5), Norm(n.TimesX(x), n["normX.gain"], n["normX.bias"], 1e-5));
+                a = BothNorms(n.TimesH(h), n.TimesX(x), n, 1e-5);
                 break;
             case "tfa":
-                a = Add(Norm(n.TimesH(h), n["normH.gain"], n["normH.bias"], 1e-3), Norm(n.TimesX(x), n["normX.gain"], n["normX.bias"], 1e-3), n["bias"]);
+                a = Add(BothNorms(n.TimesH(h), n.TimesX(x), n, 1e-3), n["bias"]);
                 break;
             case "tf1":
                 double[] sum = Add(n.TimesX(x), n.TimesH(h));
@@ -160,6 +160,9 @@ public class PresetOracleTests
         return next;
     }
 
+    private static double[] BothNorms(double[] product, double[] input, Network n, double epsilon) => Add(
+        Norm(product, n["normH.gain"], n["normH.bias"], epsilon), Norm(input, n["normX.gain"], n["normX.bias"], epsilon));
+
     private static double[] TwoNorms(double[] a, double[] gain, double[] bias)
     {
         int gates = 2 * Hidden;
@@ -172,7 +175,8 @@ public class PresetOracleTests
         return [.. a.Select((v, i) => (gain[i] * (v - mean) / deviation) + bias[i])];
     }
 
-    private static double[] Add(params double[][] terms) => [.. Enumerable.Range(0, terms[0].Length).Select(i => terms.Sum(term => term[i]))];
+    private static double[] Add(params double[][] terms) =>
+        [.. Enumerable.Range(0, terms[0].Length).Select(i => terms.Sum(term => term[i]))];
 
     private static double[] Map(Func<double, double> f, double[] a) => [.. a.Select(f)];
 

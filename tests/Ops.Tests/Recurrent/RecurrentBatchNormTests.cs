@@ -81,12 +81,13 @@ public sealed class RecurrentBatchNormTests : IDisposable
         }
         double[] expected = whole.Forward(tape.Constant(three, new Shape(Tmax, 3, Inputs))).ToArray();
         RecurrentState<double>[] states = [default];
-        double[] got = padded.Forward(
-            tape.Constant(four, new Shape(Tmax, 4, Inputs)), states, RecurrentPadding.FromLengths(tape, [Tmax, Tmax, Tmax, 0], Tmax)).ToArray();
+        Tensor<double> padding = RecurrentPadding.FromLengths(tape, [Tmax, Tmax, Tmax, 0], Tmax);
+        double[] got = padded.Forward(tape.Constant(four, new Shape(Tmax, 4, Inputs)), states, padding).ToArray();
         for (int t = 0; t < Tmax; t++)
         {
             Assert.All(
-                expected[(t * 3 * Hidden)..][..(3 * Hidden)].Zip(got[(t * 4 * Hidden)..]), pair => Assert.Equal(pair.First, pair.Second, 1e-13));
+                expected[(t * 3 * Hidden)..][..(3 * Hidden)].Zip(got[(t * 4 * Hidden)..]),
+                pair => Assert.Equal(pair.First, pair.Second, 1e-13));
         }
         Assert.Equal(new double[Hidden], states[0].Hidden!.Value.ToArray()[(3 * Hidden)..]);
         Assert.Equal(new double[Hidden], states[0].Cell!.Value.ToArray()[(3 * Hidden)..]);

@@ -35,7 +35,8 @@ public class RecurrentGradientTests
 
     [Theory]
     [MemberData(nameof(Cells))]
-    public void Gradients_with_everything_random_and_a_learned_start_agree_with_finite_differences(string cell, string preset, RecurrentExecution execution) =>
+    public void Gradients_with_everything_random_and_a_learned_start_agree_with_finite_differences(
+        string cell, string preset, RecurrentExecution execution) =>
         Check(
             cell,
             RecurrentPresets.Named(preset) with

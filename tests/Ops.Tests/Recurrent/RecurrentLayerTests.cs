@@ -35,7 +35,8 @@ public sealed class RecurrentLayerTests : IDisposable
     [MemberData(nameof(Cells))]
     public void A_sequence_in_two_pieces_gives_what_it_gives_in_one(string cell)
     {
-        using RecurrentLayer<double> layer = Networks.Make(cell, backend, 3, 4, RecurrentPresets.Paper with { LearnsInitialState = true }, layers: 2);
+        RecurrentOptions options = RecurrentPresets.Paper with { LearnsInitialState = true };
+        using RecurrentLayer<double> layer = Networks.Make(cell, backend, 3, 4, options, layers: 2);
         Networks.Spread(layer);
         using CarriedState<double> carried = new(layer, backend, cases: 2);
         double[] x = TestArrays.Random(7 * 2 * 3), whole = layer.Forward(tape.Constant(x, new Shape(7, 2, 3))).ToArray();
@@ -62,7 +63,8 @@ public sealed class RecurrentLayerTests : IDisposable
         Tensor<double> y = layer.Trace(tape.Constant(x, new Shape(5, 2, 3)), new RecurrentState<double>[2], trace);
         Assert.Equal(2 * 5, trace.Count);
         Assert.All(trace, step => Assert.Equal(cell switch { "lstm" => 3, "gru" => 2, _ => 0 }, step.Gates.Count));
-        Assert.All(trace.SelectMany(step => step.Gates), gate => Assert.All(gate.ToArray(), value => Assert.InRange(value, 1e-6, 1 - 1e-6)));
+        Assert.All(
+            trace.SelectMany(step => step.Gates), gate => Assert.All(gate.ToArray(), value => Assert.InRange(value, 1e-6, 1 - 1e-6)));
         Assert.Equal(y.ToArray(), trace[5..].SelectMany(step => step.Hidden.ToArray()));
         tape.Backward(y, cotangent);
         double[] whole = trace[5 + 2].Hidden.GradientToArray();
