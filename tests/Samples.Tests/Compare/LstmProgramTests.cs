@@ -141,7 +141,10 @@ public sealed class LstmProgramTests : IDisposable
         ], settings.Findings(runs));
         Assert.Empty(settings.Findings(runs[1..]));
         string html = HtmlReport.Write(
-            new("a command", "1.0", new Machine("A processor", 2, "A system", "A runtime", "cpu", Schedule.OneByOne(1)), settings, runs, Stopped: false), []);
+            new(
+                "a command", "1.0", new Machine("A processor", 2, "A system", "A runtime", "cpu", Schedule.OneByOne(1)), settings, runs,
+                Stopped: false),
+            []);
         Assert.Contains("it ends at 20.00 %.", html, StringComparison.Ordinal);
         Assert.Contains("diverged at step 150: loss NaN", html, StringComparison.Ordinal);
     }
@@ -172,7 +175,7 @@ public sealed class LstmProgramTests : IDisposable
     [InlineData("--lr -1", "--lr -1: must be a number above 0")]
     [InlineData("--clip 0", "--clip 0: must be a number above 0")]
     [InlineData("--forget-bias nan", "--forget-bias NaN: must be a number")]
-    [InlineData("--device cuda", "--device cuda: no CUDA backend")]
+    [InlineData("--device cuda", "--device cuda: MINIGRAD_LIBCUDA=/no/driver: could not be loaded")]
     [InlineData("--activation relu", "--activation: is no option")]
     public void Bad_input_gets_one_line_and_exit_code_1(string args, string expected) => Run(args.Split(' ')).RequireRefusal(expected);
 
