@@ -112,8 +112,8 @@ internal sealed class LstmOptions : CompareOptions
     [Option("epoch-steps", Default = 100, HelpText = "Training steps between tests.")]
     public int EpochSteps { get; set; }
 
-    [Option("lr", Default = 3e-3, HelpText = "Learning rate.")]
-    public double LearningRate { get; set; }
+    [Option("lr", HelpText = "Learning rate (default: by task, one that suits the plain network).")]
+    public double? LearningRate { get; set; }
 
     [Option("clip", Default = 1.0, HelpText = "Longest gradient; a longer one is scaled down.")]
     public double Clip { get; set; }

@@ -91,7 +91,7 @@ internal sealed record LstmSettings : ComparisonSettings
             EpochSteps = RequireRange("--epoch-steps", options.EpochSteps, 1, 1_000_000),
             Seeds = ParseSeeds(options.Seeds, options.Seed),
             Optimizer = Choices.Require("--optimizer", options.Optimizer, Choices.Optimizers),
-            LearningRate = RequirePositive("--lr", options.LearningRate),
+            LearningRate = RequirePositive("--lr", options.LearningRate ?? task.LearningRate),
             Clip = RequirePositive("--clip", options.Clip),
             ForgetBias = double.IsFinite(options.ForgetBias)
                 ? options.ForgetBias : throw new InputException($"--forget-bias {Word(options.ForgetBias)}: must be a number."),

@@ -40,6 +40,9 @@ internal sealed record TaskChoice
 
     public required int Epochs { get; init; }
 
+    /// <summary>One that suits the plain network.</summary>
+    public required double LearningRate { get; init; }
+
     public bool Permutes { get; init; }
 
     public bool IsText => Text is not null;
@@ -103,6 +106,7 @@ internal sealed record TaskChoice
             Words = ["--task", "charlm", "--length", Word(steps), .. options.Text is null ? (string[])[] : ["--text", options.Text]],
             BatchSize = 32,
             Epochs = 10,
+            LearningRate = 1e-2,
         };
     }
 
@@ -128,6 +132,7 @@ internal sealed record TaskChoice
             ],
             BatchSize = 100,
             Epochs = 8,
+            LearningRate = 3e-3,
         };
     }
 
@@ -145,6 +150,7 @@ internal sealed record TaskChoice
             Words = ["--task", "adding", "--length", Word(steps)],
             BatchSize = 64,
             Epochs = 10,
+            LearningRate = 3e-3,
         };
     }
 
@@ -162,6 +168,7 @@ internal sealed record TaskChoice
             Words = ["--task", "copy", "--length", Word(wait)],
             BatchSize = 64,
             Epochs = 10,
+            LearningRate = 3e-3,
         };
     }
 

@@ -6,27 +6,35 @@ namespace MiniGrad.Samples.Compare.Report;
 /// <param name="when">Which of the probes.</param>
 internal sealed class DynamicsFigure(IReadOnlyList<RunResult> runs, ComparisonSettings settings, string when) : Picture(settings.Norms)
 {
-    private static readonly (string Title, string Y, Func<Dynamics, IReadOnlyList<double>> Values)[] Panels =
+    private static readonly DynamicsPanel[] All =
     [
-        ("gradient of the last step's loss by h", "length (logarithmic)", probe => probe.GradientNorm),
-        ("saturated gates", "gates below 0.1 or above 0.9, %", probe => [.. probe.Saturation.Select(value => 100 * value)]),
-        ("hidden state", "root mean square of h", probe => probe.HiddenSpread),
+        new("gradient of the last step's loss by h", "length", probe => probe.GradientNorm, IsLogarithmic: true),
+        new("saturated gates", "gates below 0.1 or above 0.9, %", probe => [.. probe.Saturation.Select(value => 100 * value)], IsLogarithmic: false),
+        new("hidden state", "root mean square of h", probe => probe.HiddenSpread, IsLogarithmic: false),
+        new("cell state", "root mean square of c", probe => probe.CellSpread, IsLogarithmic: true),
     ];
+
+    // A simple network has no gates, and only an LSTM has a cell state.
+    private readonly DynamicsPanel[] panels =
+        [.. All.Where(panel => runs.SelectMany(run => run.Dynamics).Any(probe => panel.Values(probe).Count > 0))];
 
     public override string Name => $"dynamics-{when.Replace(' ', '-')}";
 
     public override string Caption => $"Hidden-state dynamics {when}, step by step through a sequence";
 
     public override string Explanation =>
-        $"Of one batch of {settings.BatchSizes[0]}, the same for all schemes. A gradient that keeps its length on its way back is what lets a network " +
+        "Of one batch of tests, the same for all schemes. A gradient that keeps its length on its way back is what lets a network " +
         "learn from far away; one that shrinks or grows by a factor at each step makes a straight line here.";
 
-    protected override int PanelCount => Panels.Length;
+    protected override int PanelCount => panels.Length;
 
     protected override Panel PanelAt(int index)
     {
-        (string title, string y, Func<Dynamics, IReadOnlyList<double>> values) = Panels[index];
-        return new(title, "step of the sequence", y, [.. settings.Norms.Select(norm => CurveOf(norm, values))]) { IsLogarithmic = index == 0 };
+        DynamicsPanel panel = panels[index];
+        return new(panel.Title, "step of the sequence", panel.Y, [.. settings.Norms.Select(norm => CurveOf(norm, panel.Values))])
+        {
+            IsLogarithmic = panel.IsLogarithmic,
+        };
     }
 
     private PanelCurve CurveOf(string norm, Func<Dynamics, IReadOnlyList<double>> values)
@@ -46,4 +54,6 @@ internal sealed class DynamicsFigure(IReadOnlyList<RunResult> runs, ComparisonSe
         }
         return new(norm, points, lists.Length > 1);
     }
+
+    private sealed record DynamicsPanel(string Title, string Y, Func<Dynamics, IReadOnlyList<double>> Values, bool IsLogarithmic);
 }

@@ -133,14 +133,14 @@ internal abstract class Picture(IReadOnlyList<string> norms)
         }
         double low = Math.Log10(least) - .05, high = Math.Log10(most) + .05;
         NumericManual ticks = new();
-        bool wide = high - low > 2.5;
+        bool wide = high - low > 2.5, narrow = high - low < 1;
         int every = Math.Max(1, (int)Math.Ceiling((high - low) / 8)); // Powers, when there are many.
         for (int power = (int)Math.Floor(low); power <= high; power++)
         {
             for (int digit = 1; digit <= 9; digit++)
             {
                 double value = digit * Math.Pow(10, power), at = Math.Log10(value);
-                if ((digit == 1 && power % every == 0) || (!wide && digit is 2 or 5))
+                if ((digit == 1 && power % every == 0) || narrow || (!wide && digit is 2 or 5))
                 {
                     ticks.AddMajor(at, TickLabel(value, power));
                 }
