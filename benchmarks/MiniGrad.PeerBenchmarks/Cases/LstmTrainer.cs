@@ -30,6 +30,9 @@ internal sealed class LstmTrainer<T> : IDisposable
         target = [.. setup.Target.Select(T.CreateChecked)];
     }
 
+    /// <summary>Steps of a segment that backward computes again instead of keeping it; 0 to keep all.</summary>
+    public int SegmentLength { set => model.SegmentLength = value; }
+
     public void Step()
     {
         Learn(Loss());
