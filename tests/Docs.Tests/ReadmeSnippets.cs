@@ -52,4 +52,39 @@ public class ReadmeSnippets(ITestOutputHelper console)
         // </check>
         Assert.True(report.Passed);
     }
+
+    [Fact]
+    public void The_recurrent_network()
+    {
+        // <lstm>
+        const int Steps = 12, Cases = 32;
+        using IBackend<float> backend = CpuBackend.Create<float>();
+        using Lstm<float> model = new(backend, inputs: 1, hidden: 16, new Philox(seed: 1), RecurrentPresets.Paper, outputs: 1);
+        using Adam<float> optimizer = new(model.Parameters, learningRate: 0.01);
+        using Tape<float> tape = new(backend);
+        Philox random = new(seed: 2);
+        float[] bits = new float[Steps * Cases], odd = new float[Steps * Cases];    // step by step: (T, N, 1)
+        for (int step = 1; step <= 400; step++)
+        {
+            for (int i = 0; i < bits.Length; i++)
+            {
+                bits[i] = random.NextInt32(2);
+                odd[i] = i < Cases ? bits[i] : bits[i] == odd[i - Cases] ? 0 : 1;   // has the number of ones so far been odd?
+            }
+            Tensor<float> y = model.Forward(tape.Constant(bits, new Shape(Steps, Cases, 1)));
+            tape.Backward(y.BinaryCrossEntropyWithLogits(tape.Constant(odd, y.Shape)));
+            optimizer.Step();
+            optimizer.ZeroGradients();
+            if (step == 400)
+            {
+                int wrong = y.ToArray().Zip(odd, (score, answer) => score > 0 != answer > 0).Count(isWrong => isWrong);
+                console.WriteLine($"{wrong} of {odd.Length} wrong");
+            }
+            tape.Reset();
+        }
+        // </lstm>
+        string printed = console.Output.ReplaceLineEndings("\n").TrimEnd();
+        Assert.Equal("0 of 384 wrong", printed);
+        Assert.Contains(printed, Repository.Readme, StringComparison.Ordinal);
+    }
 }
