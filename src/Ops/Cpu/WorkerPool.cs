@@ -13,8 +13,10 @@ internal interface IChunkJob
 
 /// <summary>Shares the chunks of a job among a fixed number of threads, the caller's included.</summary>
 /// <remarks>
-/// Which thread takes a chunk varies; what a chunk computes does not, so results do not depend on the number of threads.
-/// The caller takes chunks too and waits only for chunks that a worker has begun: if no core is free for the workers, it does everything itself.
+/// Each thread has its own range of chunks, the same in every run of as many chunks, so that what a core read in one training step is in its
+/// cache in the next. Who is through with his range takes from the ends of the others'. Which thread does a chunk varies thus; what a chunk
+/// computes does not, so results do not depend on the number of threads. The caller takes part too and waits only for chunks that a worker
+/// has begun: if no core is free for the workers, it does everything itself.
 /// The job stays on the caller's stack and is reached by pointer, so that a run allocates nothing.
 /// </remarks>
 internal sealed unsafe class WorkerPool : IDisposable
@@ -25,6 +27,7 @@ internal sealed unsafe class WorkerPool : IDisposable
     private const int PausesPerPoll = 4;
 
     private readonly Thread[] workers;
+    private readonly Range[] ranges;
     private readonly SemaphoreSlim wake = new(0);
     private volatile bool stopping;
     private int busy;
@@ -32,7 +35,6 @@ internal sealed unsafe class WorkerPool : IDisposable
     // The running job. Written while no chunk is claimed, read only by who holds a claimed chunk, so no thread sees a mixture of two jobs.
     private delegate*<void*, int, void> runChunk;
     private void* job;
-    private int chunks;
     private Exception? failure;
     private Counters counters;
 
@@ -40,10 +42,12 @@ internal sealed unsafe class WorkerPool : IDisposable
     public WorkerPool(int threads)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
+        ranges = new Range[threads];
         workers = new Thread[threads - 1];
         for (int i = 0; i < workers.Length; i++)
         {
-            workers[i] = new Thread(Work) { IsBackground = true, Name = $"MiniGrad worker {i + 1}" };
+            int thread = i + 1;
+            workers[i] = new Thread(() => Work(thread)) { IsBackground = true, Name = $"MiniGrad worker {thread}" };
             workers[i].Start();
         }
     }
@@ -69,13 +73,17 @@ internal sealed unsafe class WorkerPool : IDisposable
         }
         TJob local = job;
         this.job = Unsafe.AsPointer(ref local);
-        this.chunks = chunks;
         runChunk = &RunChunk<TJob>;
         counters.Unfinished = chunks;
-        // Publishes the fields above. A full fence: the count of sleepers must be read after it, or a worker that falls asleep now is missed.
-        Interlocked.Exchange(ref counters.Unclaimed, chunks);
+        for (int thread = 0; thread < ranges.Length; thread++)
+        {
+            // Publishes the fields above.
+            ranges[thread].Publish((int)((long)chunks * thread / Threads), (int)((long)chunks * (thread + 1) / Threads));
+        }
+        // A full fence: the count of sleepers must be read after it, or a worker that falls asleep now is missed.
+        Interlocked.Increment(ref counters.Jobs);
         Wake(chunks - 1);
-        TakeChunks();
+        TakeChunks(0);
         SpinWait spin = default;
         while (Volatile.Read(ref counters.Unfinished) > 0)
         {
@@ -110,53 +118,78 @@ internal sealed unsafe class WorkerPool : IDisposable
     private static void RunChunk<TJob>(void* job, int chunk)
         where TJob : struct, IChunkJob => Unsafe.AsRef<TJob>(job).Run(chunk);
 
-    /// <summary>Claims and does chunks until none is left.</summary>
-    private void TakeChunks()
+    /// <summary>Does the chunks of a thread's range, then what it can take of the others'.</summary>
+    private void TakeChunks(int thread)
     {
         // A claim made late may take a chunk of the next job instead: that is fine, as the job is read after the claim.
-        for (int left = Interlocked.Decrement(ref counters.Unclaimed); left >= 0; left = Interlocked.Decrement(ref counters.Unclaimed))
+        int done = 0, chunk;
+        while ((chunk = ranges[thread].TakeFirst()) >= 0)
         {
-            try
+            RunChunk(chunk);
+            done++;
+        }
+        for (int i = 1; i < ranges.Length; i++)
+        {
+            ref Range other = ref ranges[(thread + i) % ranges.Length];
+            while ((chunk = other.TakeLast()) >= 0)
             {
-                runChunk(job, chunks - 1 - left);
+                RunChunk(chunk);
+                done++;
             }
-            catch (Exception e)
-            {
-                Interlocked.CompareExchange(ref failure, e, null);
-            }
-            Interlocked.Decrement(ref counters.Unfinished);
+        }
+        // All at once: the job cannot end before, so all were chunks of the same one.
+        if (done > 0)
+        {
+            Interlocked.Add(ref counters.Unfinished, -done);
         }
     }
 
-    private void Work()
+    private void RunChunk(int chunk)
     {
+        try
+        {
+            runChunk(job, chunk);
+        }
+        catch (Exception e)
+        {
+            Interlocked.CompareExchange(ref failure, e, null);
+        }
+    }
+
+    private void Work(int thread)
+    {
+        int jobs = 0;
         while (!stopping)
         {
-            if (AwaitChunks())
+            if (AwaitJob(ref jobs))
             {
-                TakeChunks();
+                TakeChunks(thread);
             }
         }
     }
 
-    /// <summary>Returns true as soon as there is a chunk to claim; false when it was woken for none or the pool stops.</summary>
-    private bool AwaitChunks()
+    /// <summary>
+    /// Returns true as soon as more than <paramref name="seen"/> jobs were begun, and counts them; false when it was woken for none or the pool
+    /// stops.
+    /// </summary>
+    private bool AwaitJob(ref int seen)
     {
         for (int poll = 0; poll < PollsBeforeSleep; poll++)
         {
-            if (Volatile.Read(ref counters.Unclaimed) > 0)
+            int jobs = Volatile.Read(ref counters.Jobs);
+            if (jobs != seen)
             {
+                seen = jobs;
                 return true;
             }
             Thread.SpinWait(PausesPerPoll);
         }
         Interlocked.Increment(ref counters.Sleepers);
         // Between the last poll and the line above, a job may have come that saw no sleeper. Then stay awake, unless a wake-up is on its way.
-        if ((Volatile.Read(ref counters.Unclaimed) > 0 || stopping) && TakeSleepers(1) == 1)
+        if ((Volatile.Read(ref counters.Jobs) == seen && !stopping) || TakeSleepers(1) == 0)
         {
-            return true;
+            wake.Wait();
         }
-        wake.Wait();
         return false;
     }
 
@@ -190,9 +223,9 @@ internal sealed unsafe class WorkerPool : IDisposable
     [StructLayout(LayoutKind.Explicit, Size = 512)]
     private struct Counters
     {
-        /// <summary>Chunks that nobody has taken; below zero after threads looked in vain.</summary>
+        /// <summary>How many jobs were begun. It may overflow: only changes matter.</summary>
         [FieldOffset(128)]
-        public int Unclaimed;
+        public int Jobs;
 
         /// <summary>Chunks that are not done.</summary>
         [FieldOffset(256)]
@@ -201,5 +234,52 @@ internal sealed unsafe class WorkerPool : IDisposable
         /// <summary>Workers that sleep, or are about to, and that nobody has promised to wake.</summary>
         [FieldOffset(384)]
         public int Sleepers;
+    }
+
+    /// <summary>The chunks of a thread that nobody has taken, on a pair of cache lines of its own.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 256)]
+    private struct Range
+    {
+        // The first chunk in the upper half, the one after the last in the lower, so that both change at once.
+        [FieldOffset(128)]
+        private long bounds;
+
+        public void Publish(int first, int end) => Volatile.Write(ref bounds, ((long)first << 32) | (uint)end);
+
+        /// <summary>Claims the first chunk; -1 if there is none.</summary>
+        public int TakeFirst()
+        {
+            while (true)
+            {
+                long seen = Volatile.Read(ref bounds);
+                int first = (int)(seen >> 32);
+                if (first >= (int)seen)
+                {
+                    return -1;
+                }
+                if (Interlocked.CompareExchange(ref bounds, seen + (1L << 32), seen) == seen)
+                {
+                    return first;
+                }
+            }
+        }
+
+        /// <summary>Claims the last chunk; -1 if there is none.</summary>
+        public int TakeLast()
+        {
+            while (true)
+            {
+                long seen = Volatile.Read(ref bounds);
+                int last = (int)seen - 1;
+                if ((int)(seen >> 32) > last)
+                {
+                    return -1;
+                }
+                if (Interlocked.CompareExchange(ref bounds, seen - 1, seen) == seen)
+                {
+                    return last;
+                }
+            }
+        }
     }
 }
