@@ -7,7 +7,8 @@ namespace MiniGrad.Samples.Compare;
 internal static class MachineFacts
 {
     public static Machine Of(string device, Schedule schedule) => new(
-        Processor(), Environment.ProcessorCount, RuntimeInformation.OSDescription, RuntimeInformation.FrameworkDescription, device, schedule);
+        Processor(), Environment.ProcessorCount, RuntimeInformation.OSDescription, RuntimeInformation.FrameworkDescription, device,
+        schedule);
 
     /// <summary>The version of this program, with the commit it was built from if that was known.</summary>
     public static string Version() =>

@@ -41,7 +41,8 @@ internal static class ProgressDisplay
     {
         private readonly ProgressTask all = context.AddTask("all runs", maxValue: settings.RunCount);
 
-        public IRunObserver Begin(string run, long steps) => new Bar(run, context.AddTask(Markup.Escape(run), maxValue: steps), all, settings.Metrics);
+        public IRunObserver Begin(string run, long steps) =>
+            new Bar(run, context.AddTask(Markup.Escape(run), maxValue: steps), all, settings.Metrics);
     }
 
     private sealed class Bar(string name, ProgressTask bar, ProgressTask all, MetricNames metrics) : IRunObserver

@@ -24,7 +24,8 @@ internal sealed record Schedule(int SideBySide, int ThreadsEach)
 
     /// <summary>What to keep in mind about timings; null if there is nothing.</summary>
     public string? Caution => SideBySide == 1 ? null
-        : $"Each network was timed with {ComparisonSettings.Count(SideBySide - 1, "other")} training beside it; --threads 1 trains and times one at a time.";
+        : $"Each network was timed with {ComparisonSettings.Count(SideBySide - 1, "other")} training beside it; " +
+          "--threads 1 trains and times one at a time.";
 
     /// <summary>In words.</summary>
     public override string ToString() => SideBySide == 1

@@ -10,7 +10,8 @@ public sealed class ScheduleTests
     [InlineData(3, 2, 2, 1)]
     [InlineData(8, 2, 2, 4)]
     [InlineData(8, 1, 1, 8)]
-    public void As_many_networks_as_threads_train_at_a_time_and_share_threads_left_over(int threads, int networks, int sideBySide, int each) =>
+    public void As_many_networks_as_threads_train_at_a_time_and_share_threads_left_over(
+        int threads, int networks, int sideBySide, int each) =>
         Assert.Equal(new Schedule(sideBySide, each), Schedule.Share(threads, networks));
 
     [Fact]
