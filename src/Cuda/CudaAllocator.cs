@@ -50,6 +50,10 @@ internal sealed unsafe class CudaAllocator(CudaDevice device, int segmentBytes) 
 
     public void Poison(nint address, long bytes)
     {
+        if (device.Steps is { IsActive: true })
+        {
+            return; // It would be one more command for each block, and debug builds show what they have to without graphs.
+        }
         device.MakeCurrent();
         CudaError.Check(
             Driver.cuMemsetD8Async((ulong)address, 0xFF, (nuint)bytes, device.Stream.Raw), nameof(Driver.cuMemsetD8Async));
@@ -57,6 +61,7 @@ internal sealed unsafe class CudaAllocator(CudaDevice device, int segmentBytes) 
 
     private ulong AllocateFromDriver(long bytes)
     {
+        device.Steps?.Interrupt(); // Memory cannot be had while a stream is captured.
         ulong pointer;
         int code = Driver.cuMemAlloc_v2(&pointer, (nuint)bytes);
         if (code == CudaError.OutOfMemory)
@@ -74,6 +79,7 @@ internal sealed unsafe class CudaAllocator(CudaDevice device, int segmentBytes) 
     private void FreeToDriver(ulong pointer, long bytes)
     {
         reserved -= bytes;
+        device.Steps?.Interrupt();
         _ = Driver.cuMemFree_v2(pointer); // It fails after a kernel's fault, which any other call reports as well.
     }
 

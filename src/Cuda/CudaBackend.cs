@@ -33,6 +33,12 @@ public static class CudaBackend
         }
     }
 
+    /// <summary>Runs the steps of a training loop on this backend as graphs.</summary>
+    /// <exception cref="ArgumentException">The backend is not on a GPU.</exception>
+    public static StepGraph Steps<T>(IBackend<T> backend)
+        where T : unmanaged, IFloatingPointIeee754<T> => backend is CudaBackend<T> cuda ? new StepGraph(cuda.Device, cuda.Pool)
+            : throw new ArgumentException($"A step graph needs a CUDA backend, not {backend?.Name}.", nameof(backend));
+
     /// <summary>The same, with memory from a pool of the caller's making.</summary>
     internal static CudaBackend<T> CreateWithPool<T>(CudaOptions options, Func<IDeviceAllocator, BufferPool> makePool)
         where T : unmanaged, IFloatingPointIeee754<T>
@@ -81,6 +87,8 @@ internal sealed partial class CudaBackend<T> : IBackend<T>
     }
 
     public string Name { get; }
+
+    internal CudaDevice Device => device;
 
     public BufferPool Pool { get; }
 
@@ -134,6 +142,7 @@ internal sealed partial class CudaBackend<T> : IBackend<T>
             return;
         }
         disposed = true;
+        device.Steps?.Dispose();
         gemm.Dispose();
         kernels.Dispose();
         staging.Dispose();

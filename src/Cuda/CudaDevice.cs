@@ -46,6 +46,9 @@ internal sealed unsafe class CudaDevice : IDisposable
 
     public int Multiprocessors { get; }
 
+    /// <summary>What records and replays the steps of a program, if it asked for that.</summary>
+    public StepGraph? Steps { get; set; }
+
     /// <summary>Makes the context current on this thread; every public entry does so, since a caller may come on any thread.</summary>
     public void MakeCurrent() => CudaError.Check(Driver.cuCtxSetCurrent(Context.Raw), nameof(Driver.cuCtxSetCurrent));
 
@@ -63,6 +66,11 @@ internal sealed unsafe class CudaDevice : IDisposable
         int code;
         fixed (TArguments* pointer = &arguments)
         {
+            if (Steps is { IsActive: true } steps)
+            {
+                steps.Launch(kernel, (uint)blocks, (uint)threads, new ReadOnlySpan<byte>(pointer, sizeof(TArguments)));
+                return;
+            }
             void* argument = pointer;
             code = Driver.cuLaunchKernel(kernel.Function, (uint)blocks, 1, 1, (uint)threads, 1, 1, 0, Stream.Raw, &argument, null);
         }

@@ -44,21 +44,48 @@ internal sealed unsafe class CudaGemm<T> : IDisposable
     /// <summary>C = alpha op(A) op(B) (+ C), without the bias.</summary>
     public void Multiply(in GemmCall<T> call, bool accumulate)
     {
-        if (call.Batch == 1)
+        bool isSum = call.Batch > 1 && call.StrideC == 0;
+        for (int i = 0; i < (isSum ? call.Batch : 1); i++)
         {
-            One(call, call.A.Address, call.B.Address, accumulate);
+            Product<T> product = new(
+                call.A.Address + ((nint)i * call.StrideA * sizeof(T)), call.B.Address + ((nint)i * call.StrideB * sizeof(T)), call.C.Address,
+                call.TransposeA ? CuBlas.Transpose : CuBlas.NoTranspose, call.TransposeB ? CuBlas.Transpose : CuBlas.NoTranspose,
+                call.M, call.N, call.K, call.TransposeA ? call.M : call.K, call.TransposeB ? call.K : call.N,
+                isSum ? 1 : call.Batch, call.StrideA, call.StrideB, call.StrideC, call.Alpha, accumulate || i > 0 ? T.One : T.Zero);
+            if (device.Steps is { IsActive: true } steps)
+            {
+                steps.Multiply(this, product);
+            }
+            else
+            {
+                Issue(product);
+            }
         }
-        else if (call.StrideC != 0)
+    }
+
+    /// <summary>Queues the product.</summary>
+    public void Issue(in Product<T> p)
+    {
+        T alpha = p.Alpha, beta = p.Beta;
+        if (p.Batch > 1)
         {
-            Batched(call, accumulate);
+            Batched(p, &alpha, &beta);
+        }
+        else if (typeof(T) == typeof(float))
+        {
+            CudaError.CheckBlas(
+                CuBlas.cublasSgemm_v2(
+                    handle.Raw, p.OpB, p.OpA, p.N, p.M, p.K, (float*)&alpha, (float*)p.B, p.RowB, (float*)p.A, p.RowA, (float*)&beta,
+                    (float*)p.C, p.N),
+                nameof(CuBlas.cublasSgemm_v2));
         }
         else
         {
-            for (int i = 0; i < call.Batch; i++)
-            {
-                nint a = call.A.Address + ((nint)i * call.StrideA * sizeof(T)), b = call.B.Address + ((nint)i * call.StrideB * sizeof(T));
-                One(call, a, b, accumulate || i > 0);
-            }
+            CudaError.CheckBlas(
+                CuBlas.cublasDgemm_v2(
+                    handle.Raw, p.OpB, p.OpA, p.N, p.M, p.K, (double*)&alpha, (double*)p.B, p.RowB, (double*)p.A, p.RowA, (double*)&beta,
+                    (double*)p.C, p.N),
+                nameof(CuBlas.cublasDgemm_v2));
         }
     }
 
@@ -71,54 +98,32 @@ internal sealed unsafe class CudaGemm<T> : IDisposable
         handle.Dispose();
     }
 
-    private void One(in GemmCall<T> call, nint a, nint b, bool accumulate)
+    private void Batched(in Product<T> p, T* alpha, T* beta)
     {
-        (int opA, int opB, int rowA, int rowB) = Layout(call);
-        T alpha = call.Alpha, beta = accumulate ? T.One : T.Zero;
-        nint c = call.C.Address;
-        if (typeof(T) == typeof(float))
-        {
-            CudaError.CheckBlas(
-                CuBlas.cublasSgemm_v2(
-                    handle.Raw, opB, opA, call.N, call.M, call.K, (float*)&alpha, (float*)b, rowB, (float*)a, rowA, (float*)&beta, (float*)c,
-                    call.N),
-                nameof(CuBlas.cublasSgemm_v2));
-        }
-        else
-        {
-            CudaError.CheckBlas(
-                CuBlas.cublasDgemm_v2(
-                    handle.Raw, opB, opA, call.N, call.M, call.K, (double*)&alpha, (double*)b, rowB, (double*)a, rowA, (double*)&beta,
-                    (double*)c, call.N),
-                nameof(CuBlas.cublasDgemm_v2));
-        }
-    }
-
-    private void Batched(in GemmCall<T> call, bool accumulate)
-    {
-        (int opA, int opB, int rowA, int rowB) = Layout(call);
-        T alpha = call.Alpha, beta = accumulate ? T.One : T.Zero;
-        nint a = call.A.Address, b = call.B.Address, c = call.C.Address;
         if (typeof(T) == typeof(float))
         {
             CudaError.CheckBlas(
                 CuBlas.cublasSgemmStridedBatched(
-                    handle.Raw, opB, opA, call.N, call.M, call.K, (float*)&alpha, (float*)b, rowB, call.StrideB, (float*)a, rowA,
-                    call.StrideA, (float*)&beta, (float*)c, call.N, call.StrideC, call.Batch),
+                    handle.Raw, p.OpB, p.OpA, p.N, p.M, p.K, (float*)alpha, (float*)p.B, p.RowB, p.StrideB, (float*)p.A, p.RowA, p.StrideA,
+                    (float*)beta, (float*)p.C, p.N, p.StrideC, p.Batch),
                 nameof(CuBlas.cublasSgemmStridedBatched));
         }
         else
         {
             CudaError.CheckBlas(
                 CuBlas.cublasDgemmStridedBatched(
-                    handle.Raw, opB, opA, call.N, call.M, call.K, (double*)&alpha, (double*)b, rowB, call.StrideB, (double*)a, rowA,
-                    call.StrideA, (double*)&beta, (double*)c, call.N, call.StrideC, call.Batch),
+                    handle.Raw, p.OpB, p.OpA, p.N, p.M, p.K, (double*)alpha, (double*)p.B, p.RowB, p.StrideB, (double*)p.A, p.RowA, p.StrideA,
+                    (double*)beta, (double*)p.C, p.N, p.StrideC, p.Batch),
                 nameof(CuBlas.cublasDgemmStridedBatched));
         }
     }
-
-    /// <summary>The flags, and the length of a stored row of each operand.</summary>
-    private static (int OpA, int OpB, int RowA, int RowB) Layout(in GemmCall<T> call) => (
-        call.TransposeA ? CuBlas.Transpose : CuBlas.NoTranspose, call.TransposeB ? CuBlas.Transpose : CuBlas.NoTranspose,
-        call.TransposeA ? call.M : call.K, call.TransposeB ? call.K : call.N);
 }
+
+/// <summary>
+/// A product as cuBLAS is asked for it, but for the exchange of the operands: addresses, flags, extents, the lengths of stored rows, and
+/// the steps of a batch.
+/// </summary>
+internal readonly record struct Product<T>(
+    nint A, nint B, nint C, int OpA, int OpB, int M, int N, int K, int RowA, int RowB, int Batch, long StrideA, long StrideB, long StrideC,
+    T Alpha, T Beta)
+    where T : unmanaged, IFloatingPointIeee754<T>;

@@ -17,6 +17,11 @@ internal sealed unsafe class StagingBuffers(CudaDevice device) : IDisposable
     /// <summary>Queues a copy to the device; the source may be changed when this returns.</summary>
     public void Upload(ReadOnlySpan<byte> host, nint to)
     {
+        if (device.Steps is { IsActive: true } steps)
+        {
+            steps.Upload(host, to);
+            return;
+        }
         while (host.Length > 0)
         {
             (PinnedMemory buffer, EventHandle done) = Next();
@@ -34,6 +39,7 @@ internal sealed unsafe class StagingBuffers(CudaDevice device) : IDisposable
     /// <summary>Copies to the host, after all work queued before.</summary>
     public void Download(nint from, Span<byte> host)
     {
+        device.Steps?.Interrupt(); // The host waits for a number, so that what comes before it must run now.
         while (host.Length > 0)
         {
             (PinnedMemory buffer, EventHandle done) = Next();

@@ -39,6 +39,10 @@ public partial class AbiTests
         ["CUgraph"] = typeof(nint),
         ["CUgraphExec"] = typeof(nint),
         ["CUstreamCaptureMode"] = typeof(int),
+        ["CUstreamCaptureStatus"] = typeof(int),
+        ["cuuint64_t"] = typeof(ulong),
+        ["CUgraphNode"] = typeof(nint),
+        ["CUDA_KERNEL_NODE_PARAMS"] = typeof(KernelNode),
         ["nvrtcProgram"] = typeof(nint),
         ["cublasHandle_t"] = typeof(nint),
     };

@@ -115,6 +115,20 @@ public class BufferPoolTests
     }
 
     [Fact]
+    public void A_sorted_pool_gives_the_same_blocks_whatever_the_order_of_returns()
+    {
+        using BufferPool pool = new(new Allocator());
+        DeviceBlock[] first = [pool.Rent(100), pool.Rent(100), pool.Rent(100)];
+        foreach (int[] order in new int[][] { [0, 1, 2], [2, 0, 1], [1, 2, 0] })
+        {
+            Array.ForEach(order, i => pool.Return(first[i]));
+            pool.Sort();
+            DeviceBlock[] again = [pool.Rent(100), pool.Rent(100), pool.Rent(100)];
+            Assert.Equal([first[2], first[1], first[0]], again);
+        }
+    }
+
+    [Fact]
     public void Trimming_gives_back_the_blocks_that_nobody_has()
     {
         Allocator allocator = new();

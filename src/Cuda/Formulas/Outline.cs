@@ -39,7 +39,11 @@ internal readonly struct Outline<T>(ulong hash) : IReal<Outline<T>, T>
 
     /// <summary>Starts to collect constants.</summary>
     /// <param name="asArguments">Whether they are arguments of the kernel, so that their values do not count for the hash.</param>
-    public static void Begin(bool asArguments) => (count, constantsAreArguments) = (0, asArguments);
+    public static void Begin(bool asArguments)
+    {
+        (count, constantsAreArguments) = (0, asArguments);
+        constants = default; // No left-overs, so that equal launches are equal to the last byte.
+    }
 
     public static Outline<T> Splat(T value)
     {

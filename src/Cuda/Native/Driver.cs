@@ -100,7 +100,41 @@ internal static unsafe partial class Driver
     public static partial int cuModuleGetFunction(nint* function, nint module, byte* name);
 
     [LibraryImport(Library)]
+    public static partial int cuStreamBeginCapture_v2(nint stream, int mode);
+
+    [LibraryImport(Library)]
+    public static partial int cuStreamGetCaptureInfo_v2(
+        nint stream, int* status, ulong* number, nint* graph, nint** dependencies, nuint* dependencyCount);
+
+    [LibraryImport(Library)]
+    public static partial int cuStreamEndCapture(nint stream, nint* graph);
+
+    [LibraryImport(Library)]
+    public static partial int cuGraphInstantiateWithFlags(nint* executable, nint graph, ulong flags);
+
+    [LibraryImport(Library)]
+    public static partial int cuGraphExecKernelNodeSetParams(nint executable, nint node, KernelNode* parameters);
+
+    [LibraryImport(Library)]
+    public static partial int cuGraphLaunch(nint executable, nint stream);
+
+    [LibraryImport(Library)]
+    public static partial int cuGraphDestroy(nint graph);
+
+    [LibraryImport(Library)]
+    public static partial int cuGraphExecDestroy(nint executable);
+
+    [LibraryImport(Library)]
     public static partial int cuLaunchKernel(
         nint function, uint gridX, uint gridY, uint gridZ, uint blockX, uint blockY, uint blockZ, uint sharedBytes, nint stream,
         void** arguments, void** extra);
+}
+
+/// <summary>CUDA_KERNEL_NODE_PARAMS, in its first version.</summary>
+internal unsafe struct KernelNode
+{
+    public nint Function;
+    public uint GridX, GridY, GridZ, BlockX, BlockY, BlockZ, SharedBytes;
+    public void** Arguments;
+    public void** Extra;
 }

@@ -88,6 +88,25 @@ public sealed class BufferPool(IDeviceAllocator allocator, bool withTangents = f
         }
     }
 
+    /// <summary>
+    /// Forgets in which order blocks were returned: from here on, rents get the same blocks as after any other call with the same blocks
+    /// rented.
+    /// </summary>
+    public void Sort()
+    {
+        foreach (Stack<DeviceBlock>? stack in free)
+        {
+            stack?.Clear();
+        }
+        foreach (DeviceBlock block in all)
+        {
+            if (!block.IsRented && !exactSizes)
+            {
+                (free[block.SizeClass] ??= []).Push(block);
+            }
+        }
+    }
+
     /// <summary>Gives the blocks that are not rented back to the device.</summary>
     public void Trim()
     {

@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <string>
@@ -76,12 +77,15 @@ Result run_grid(Module* module, const KernelEntry* kernel, Uint3 grid, Uint3 blo
 // ---- streams.cpp: queues of work, eager or lazy; captured work becomes a graph.
 
 using Operation = std::function<void()>;
-struct Graph { std::vector<Operation> operations; };
+using Arguments = std::vector<std::vector<char>>;
+struct Node { std::function<Operation()> make; std::shared_ptr<Arguments> arguments; };   // Arguments: of kernels, changeable until launched.
+struct Graph { std::vector<std::shared_ptr<Node>> nodes; Node* last = nullptr; };
 struct Stream { std::deque<Operation> queue; Graph* capture = nullptr; };
 extern std::set<Stream*>& streams;
 extern std::set<void*>& events;
 extern std::set<Graph*>& graphs;
 Result submit(void* stream, Operation operation);
+Result submit(void* stream, std::function<Operation()> make, std::shared_ptr<Arguments> arguments);
 bool is_capturing();
 void drain_all();
 void destroy_streams();

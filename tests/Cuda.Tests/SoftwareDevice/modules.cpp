@@ -76,21 +76,25 @@ API Result cuLaunchKernel(
     if (!grid_x || grid_x > 2147483647u || grid_y != 1 || grid_z != 1 || !block_x || block_x > 1024 || block_y != 1 || block_z != 1 || shared || extra)
         return invalid_value;           // The backend launches rows of blocks of rows of threads, nothing else.
     // Arguments are copied by their sizes during the call, as the driver does.
-    const auto copies = std::make_shared<std::vector<std::vector<char>>>();
+    const auto copies = std::make_shared<Arguments>();
     for (int i = 0; i < function->entry->count; i++)
         copies->emplace_back((char*)arguments[i], (char*)arguments[i] + function->entry->sizes[i]);
     Module* module = function->module;
     const KernelEntry* entry = function->entry;
-    return submit(stream, [=]
+    return submit(stream, [=]() -> Operation
     {
-        if (state.sticky)
-            return;
-        std::vector<void*> pointers;
-        for (auto& copy : *copies)
-            pointers.push_back(copy.data());
-        std::string message;
-        state.sticky = run_grid(module, entry, {grid_x, 1, 1}, {block_x, 1, 1}, pointers.data(), message);
-        if (state.sticky)
-            state.message = std::string(entry->name) + ": " + message;
-    });
+        const auto given = std::make_shared<Arguments>(*copies);
+        return [=]
+        {
+            if (state.sticky)
+                return;
+            std::vector<void*> pointers;
+            for (auto& argument : *given)
+                pointers.push_back(argument.data());
+            std::string message;
+            state.sticky = run_grid(module, entry, {grid_x, 1, 1}, {block_x, 1, 1}, pointers.data(), message);
+            if (state.sticky)
+                state.message = std::string(entry->name) + ": " + message;
+        };
+    }, copies);
 }

@@ -43,15 +43,20 @@ bool is_capturing()
 }
 Result submit(void* handle, Operation operation)
 {
+    return submit(handle, [=] { return operation; }, nullptr);
+}
+Result submit(void* handle, std::function<Operation()> make, std::shared_ptr<Arguments> arguments)
+{
     Stream* stream = find(handle);
     if (!stream)
         return handle ? invalid_handle : capture_implicit;    // The legacy stream is not for us: it cannot be captured.
     if (stream->capture)
     {
-        stream->capture->operations.push_back(operation);
+        stream->capture->nodes.push_back(std::make_shared<Node>(Node{make, arguments}));
+        stream->capture->last = stream->capture->nodes.back().get();
         return success;
     }
-    stream->queue.push_back(operation);
+    stream->queue.push_back(make());
     if (!state.settings.lazy)
         drain(stream);
     return success;
@@ -154,4 +159,85 @@ API Result cuMemsetD8Async(DevicePointer p, unsigned char value, size_t bytes, v
 {
     ENTER_CONTEXT;
     return is_allocated(p, bytes) ? submit(stream, [=] { memset((void*)p, value, bytes); }) : (Result)invalid_value;
+}
+
+// ---- Graphs. A graph and what is instantiated from it share their nodes; a launch takes the arguments of the moment.
+
+API Result cuStreamBeginCapture_v2(void* handle, int mode)
+{
+    ENTER_CONTEXT;
+    Stream* stream = find(handle);
+    if (!stream || stream->capture || mode != 1)
+        return invalid_value;
+    stream->capture = new Graph;
+    return success;
+}
+API Result cuStreamGetCaptureInfo_v2(void* handle, int* status, unsigned long long* number, void** graph, Node*** dependencies, size_t* count)
+{
+    ENTER_CONTEXT;
+    Stream* stream = find(handle);
+    if (!stream)
+        return invalid_handle;
+    *status = stream->capture ? 1 : 0;
+    *number = 1;
+    *graph = stream->capture;
+    *count = stream->capture && stream->capture->last ? 1 : 0;
+    *dependencies = stream->capture ? &stream->capture->last : nullptr;
+    return success;
+}
+API Result cuStreamEndCapture(void* handle, Graph** graph)
+{
+    ENTER_CONTEXT;
+    Stream* stream = find(handle);
+    if (!stream || !stream->capture)
+        return invalid_value;
+    graphs.insert(*graph = stream->capture);
+    stream->capture = nullptr;
+    return success;
+}
+API Result cuGraphInstantiateWithFlags(Graph** executable, Graph* graph, unsigned long long flags)
+{
+    ENTER_CONTEXT;
+    if (!graphs.count(graph) || flags)
+        return invalid_value;
+    graphs.insert(*executable = new Graph(*graph));
+    return success;
+}
+struct KernelNodeParameters { void* function; unsigned grid[3], block[3], shared; void **arguments, **extra; };
+API Result cuGraphExecKernelNodeSetParams(Graph* executable, Node* node, const KernelNodeParameters* parameters)
+{
+    ENTER_CONTEXT;
+    const bool known = graphs.count(executable) && std::any_of(executable->nodes.begin(), executable->nodes.end(), [=](const auto& n) { return n.get() == node; });
+    if (!known || !node->arguments || !parameters->function)
+        return invalid_value;
+    for (size_t i = 0; i < node->arguments->size(); i++)
+        memcpy((*node->arguments)[i].data(), parameters->arguments[i], (*node->arguments)[i].size());
+    return success;
+}
+API Result cuGraphLaunch(Graph* executable, void* stream)
+{
+    ENTER_CONTEXT;
+    if (!graphs.count(executable))
+        return invalid_value;
+    const auto operations = std::make_shared<std::vector<Operation>>();
+    for (const auto& node : executable->nodes)
+        operations->push_back(node->make());
+    return submit(stream, [=] { for (const Operation& operation : *operations) operation(); });
+}
+static Result destroy(Graph* graph)
+{
+    if (!graphs.erase(graph))
+        return invalid_value;
+    delete graph;
+    return success;
+}
+API Result cuGraphDestroy(Graph* graph)
+{
+    ENTER_CONTEXT;
+    return destroy(graph);
+}
+API Result cuGraphExecDestroy(Graph* executable)
+{
+    ENTER_CONTEXT;
+    return destroy(executable);
 }
