@@ -1,4 +1,5 @@
 using MiniGrad.Backends;
+using MiniGrad.Cuda;
 using MiniGrad.Ops;
 using MiniGrad.Training;
 
@@ -9,34 +10,45 @@ internal static class TrainingCases
 {
     public static IEnumerable<Timing> Run(Tape<float> tape, Clock clock, bool small)
     {
-        yield return Mlp(tape, clock, rows: small ? 8 : 128, inputs: small ? 16 : 784, hidden: small ? 16 : 512);
-        yield return Lstm(tape, clock, steps: small ? 3 : 128, cases: small ? 4 : 64, hidden: small ? 8 : 512);
+        using (StepGraph graph = CudaBackend.Steps(tape.Backend))
+        {
+            yield return Mlp(tape, clock, small, "mlp step", graph.Run);
+            yield return Lstm(tape, clock, small, "ln-lstm step", graph.Run);
+        }
+        yield return Mlp(tape, clock, small, "mlp step, without a graph", step => step());
+        yield return Lstm(tape, clock, small, "ln-lstm step, without a graph", step => step());
     }
 
-    private static Timing Mlp(Tape<float> tape, Clock clock, int rows, int inputs, int hidden)
+    private static Timing Mlp(Tape<float> tape, Clock clock, bool small, string name, Action<Action> run)
     {
+        (int rows, int inputs, int hidden) = small ? (8, 16, 16) : (128, 784, 512);
         IBackend<float> backend = tape.Backend;
         using Mlp<float> model = new(
             backend, inputs, [hidden], 10, new Philox(1), NormalizationScheme.None, Activation.Relu);
         using Sgd<float> optimizer = new(model.Parameters, 0.1);
         float[] x = Normal(rows * inputs);
         int[] labels = [.. Enumerable.Range(0, rows).Select(row => row % 10)];
-        return clock.Time("mlp step", 0, () =>
+        return clock.Time(name, 0, () => run(Step));
+
+        void Step()
         {
             Tensor<float> scores = model.Forward(tape.Constant(x, new Shape(rows, inputs)), Phase.Training);
             tape.Backward(scores.SoftmaxCrossEntropy(labels));
             optimizer.Step();
             optimizer.ZeroGradients();
             tape.Reset();
-        });
+        }
     }
 
-    private static Timing Lstm(Tape<float> tape, Clock clock, int steps, int cases, int hidden)
+    private static Timing Lstm(Tape<float> tape, Clock clock, bool small, string name, Action<Action> run)
     {
+        (int steps, int cases, int hidden) = small ? (3, 4, 8) : (128, 64, 512);
         using Lstm<float> model = new(tape.Backend, hidden, hidden, new Philox(1), RecurrentPresets.Paper);
         using Parameter<float> x = new(tape.Backend, "x", new Shape(steps, cases, hidden));
         x.Set(Normal(steps * cases * hidden));
-        return clock.Time("ln-lstm step", 0, () =>
+        return clock.Time(name, 0, () => run(Step));
+
+        void Step()
         {
             tape.Backward(model.Forward(tape.Watch(x)).Sum());
             x.ZeroGradient();
@@ -45,7 +57,7 @@ internal static class TrainingCases
                 parameter.ZeroGradient();
             }
             tape.Reset();
-        });
+        }
     }
 
     private static float[] Normal(int count)
