@@ -7,7 +7,7 @@ namespace MiniGrad;
 public static class Elementwise
 {
     /// <summary>y = f(x), of the shape of <paramref name="x"/>.</summary>
-    public static Tensor<T> Map<T, TOp>(this in Tensor<T> x, TOp op)
+    public static Tensor<T> Map<T, TOp>(this Tensor<T> x, TOp op)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TOp : unmanaged, IUnaryOp<T>
     {
@@ -24,7 +24,7 @@ public static class Elementwise
     /// <summary>y = f(a, b), of the shape that both broadcast to.</summary>
     /// <exception cref="ArgumentException">The shapes do not broadcast.</exception>
     /// <exception cref="InvalidOperationException">The operands are of different tapes.</exception>
-    public static Tensor<T> Zip<T, TOp>(this in Tensor<T> a, in Tensor<T> b, TOp op)
+    public static Tensor<T> Zip<T, TOp>(this Tensor<T> a, Tensor<T> b, TOp op)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TOp : unmanaged, IBinaryOp<T>
     {
@@ -52,7 +52,7 @@ internal sealed class UnaryNode<T, TOp> : TapeNode<T>
 
     public override void Backward(IBackend<T> backend)
     {
-        ref readonly Tensor<T> x = ref Inputs[0];
+        Tensor<T> x = Inputs[0];
         backend.MapVjp(Formula, TOp.Saves == Saves.Input ? x.Value : Output.Value, Output.Gradient, x.GradientSink());
     }
 }
@@ -68,10 +68,24 @@ internal sealed class BinaryNode<T, TOp> : TapeNode<T>
 
     public override void Backward(IBackend<T> backend)
     {
-        ref readonly Tensor<T> a = ref Inputs[0], b = ref Inputs[1];
-        using Unbroadcast<T> da = new(in a, Output.Shape);
-        using Unbroadcast<T> db = new(in b, Output.Shape);
-        backend.ZipVjp(Formula, new ZipVjpCall<T>(a.Value, a.Shape, b.Value, b.Shape, Output.Gradient, da.Sink, db.Sink, Output.Shape));
+        Tensor<T> a = Inputs[0], b = Inputs[1];
+        Shape shape = Output.Shape;
+        if (a.Shape.ElementCount == shape.ElementCount && b.Shape.ElementCount == shape.ElementCount)
+        {
+            backend.ZipVjp(
+                Formula, new ZipVjpCall<T>(a.Value, a.Shape, b.Value, b.Shape, Output.Gradient, a.GradientSink(), b.GradientSink(), shape));
+        }
+        else
+        {
+            BackwardBroadcast(backend, a, b, shape);
+        }
+    }
+
+    private void BackwardBroadcast(IBackend<T> backend, Tensor<T> a, Tensor<T> b, Shape shape)
+    {
+        using Unbroadcast<T> da = new(a, shape);
+        using Unbroadcast<T> db = new(b, shape);
+        backend.ZipVjp(Formula, new ZipVjpCall<T>(a.Value, a.Shape, b.Value, b.Shape, Output.Gradient, da.Sink, db.Sink, shape));
         da.Finish();
         db.Finish();
     }
@@ -84,14 +98,14 @@ internal sealed class BinaryNode<T, TOp> : TapeNode<T>
 internal readonly ref struct Unbroadcast<T> : IDisposable
     where T : unmanaged, IFloatingPointIeee754<T>
 {
-    private readonly ref readonly Tensor<T> operand;
+    private readonly Tensor<T> operand;
     private readonly Shape shape;
     private readonly GradientSink<T> target;
     private readonly Scratch<T>? copies;
 
-    public Unbroadcast(ref readonly Tensor<T> operand, Shape shape)
+    public Unbroadcast(Tensor<T> operand, Shape shape)
     {
-        this.operand = ref operand;
+        this.operand = operand;
         this.shape = shape;
         target = operand.GradientSink();
         if (target.IsWanted && operand.Shape.ElementCount != shape.ElementCount)

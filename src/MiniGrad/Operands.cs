@@ -13,7 +13,7 @@ public static class Operands
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         Tape<T> tape = operands[0].TapeFor(op);
-        foreach (ref readonly Tensor<T> operand in operands)
+        foreach (Tensor<T> operand in operands)
         {
             if (operand.TapeFor(op) != tape)
             {
@@ -21,19 +21,25 @@ public static class Operands
                     $"{op}: the operands, of shapes {operands[0].Shape} and {operand.Shape}, are on different tapes. " +
                     "Make both on one tape; to carry a value over, copy it (tape.Constant(other.ToArray(), other.Shape)).");
             }
-            tape.Tensors.RequireFresh(in operand, op);
+            tape.Tensors.RequireFresh(operand, op);
         }
         return tape;
     }
+
+    /// <summary>The shape of an operand, where an op needs it before it calls <see cref="TapeOf"/>.</summary>
+    /// <exception cref="InvalidOperationException">The operand is stale or <c>default</c>; reported under the op's name.</exception>
+    public static Shape ShapeOf<T>(string op, Tensor<T> operand)
+        where T : unmanaged, IFloatingPointIeee754<T> => TapeOf(op, operand).Tensors[operand].Shape;
 
     /// <summary>Throws unless <paramref name="tensor"/> has the shape that the op requires.</summary>
     /// <exception cref="ArgumentException">It has another shape.</exception>
     public static void RequireShape<T>(string op, string operand, Tensor<T> tensor, Shape required)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
-        if (tensor.Shape != required)
+        Shape shape = ShapeOf(op, tensor);
+        if (shape != required)
         {
-            throw new ArgumentException($"{op}: {operand} has shape {tensor.Shape}, but must have {required}.");
+            throw new ArgumentException($"{op}: {operand} has shape {shape}, but must have {required}.");
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace MiniGrad;
 
@@ -110,7 +111,7 @@ public readonly struct Shape : IEquatable<Shape>
     }
 
     /// <summary>Whether both have the same rank and extents.</summary>
-    public bool Equals(Shape other) => Rank == other.Rank && Aligned.SequenceEqual(other.Aligned);
+    public bool Equals(Shape other) => Rank == other.Rank && aligned.Lanes == other.aligned.Lanes;
 
     /// <inheritdoc/>
     public override bool Equals(object? obj) => obj is Shape other && Equals(other);
@@ -131,5 +132,7 @@ public readonly struct Shape : IEquatable<Shape>
     private struct Extents
     {
         private int first;
+
+        public readonly Vector128<int> Lanes => Vector128.LoadUnsafe(in first);
     }
 }

@@ -1,5 +1,4 @@
 using System.Numerics;
-using System.Runtime.CompilerServices;
 using MiniGrad.Backends;
 
 namespace MiniGrad;
@@ -27,7 +26,7 @@ public sealed class Tape<T>(IBackend<T> backend) : IDisposable
 {
     private readonly NodePools<T> pools = new();
     private readonly List<TapeNode<T>> nodes = [];
-    private readonly List<DeviceBlock> rented = [];
+    private readonly TapeMemory memory = new(backend.Pool);
     private int pauses;
 
     /// <summary>The device that the ops run on.</summary>
@@ -74,19 +73,14 @@ public sealed class Tape<T>(IBackend<T> backend) : IDisposable
 
     /// <summary>Memory that lives until <see cref="Reset"/>: what an op saves for its backward pass. Not initialized.</summary>
     public DeviceBuffer<TElement> Rent<TElement>(int length)
-        where TElement : unmanaged
-    {
-        DeviceBlock block = Backend.Pool.Rent((long)length * Unsafe.SizeOf<TElement>());
-        rented.Add(block);
-        return block.View<TElement>(length);
-    }
+        where TElement : unmanaged => memory.Rent<TElement>(length);
 
     /// <summary>Appends a node, taken from the pool, that computed <paramref name="output"/> from <paramref name="inputs"/>.</summary>
-    public TNode Record<TNode>(in Tensor<T> output, params ReadOnlySpan<Tensor<T>> inputs)
+    public TNode Record<TNode>(Tensor<T> output, params ReadOnlySpan<Tensor<T>> inputs)
         where TNode : TapeNode<T>, new()
     {
         TNode node = pools.Take<TNode>();
-        node.Connect(in output, inputs);
+        node.Connect(output, inputs);
         nodes.Add(node);
         return node;
     }
@@ -123,7 +117,7 @@ public sealed class Tape<T>(IBackend<T> backend) : IDisposable
         for (int i = nodes.Count - 1; i >= 0; i--)
         {
             TapeNode<T> node = nodes[i];
-            if (Tensors.HasGradient(in node.Output))
+            if (Tensors.HasGradient(node.Output))
             {
                 node.Backward(Backend);
             }
@@ -145,12 +139,8 @@ public sealed class Tape<T>(IBackend<T> backend) : IDisposable
         {
             pools.Return(node);
         }
-        foreach (DeviceBlock block in rented)
-        {
-            Backend.Pool.Return(block);
-        }
         nodes.Clear();
-        rented.Clear();
+        memory.Clear();
     }
 
     /// <summary>Returns all memory to the backend's pool.</summary>

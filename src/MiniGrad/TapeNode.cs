@@ -11,14 +11,13 @@ public abstract class TapeNode<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     private Tensor<T>[] inputs = new Tensor<T>[3];
-    private Tensor<T> output;
     private int inputCount;
 
     /// <summary>The name of the op, for messages and listings.</summary>
     public abstract string Op { get; }
 
     /// <summary>What the op made.</summary>
-    public ref readonly Tensor<T> Output => ref output;
+    public Tensor<T> Output { get; private set; }
 
     /// <summary>What the op read, in the order of its arguments.</summary>
     public ReadOnlySpan<Tensor<T>> Inputs => inputs.AsSpan(0, inputCount);
@@ -31,14 +30,17 @@ public abstract class TapeNode<T>
     /// </summary>
     public abstract void Backward(IBackend<T> backend);
 
-    internal void Connect(in Tensor<T> made, ReadOnlySpan<Tensor<T>> read)
+    internal void Connect(Tensor<T> made, ReadOnlySpan<Tensor<T>> read)
     {
         if (read.Length > inputs.Length)
         {
             inputs = new Tensor<T>[read.Length];
         }
-        read.CopyTo(inputs);
+        for (int i = 0; i < read.Length; i++)
+        {
+            inputs[i] = read[i]; // Span.CopyTo would call into the runtime, since handles hold references.
+        }
         inputCount = read.Length;
-        output = made;
+        Output = made;
     }
 }

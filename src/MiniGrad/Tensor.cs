@@ -4,7 +4,7 @@ using MiniGrad.Backends;
 namespace MiniGrad;
 
 /// <summary>
-/// A handle to a value on a tape: which tape, which slot, and since when. It owns nothing and copies freely.
+/// A handle to a value on a tape: which tape, which slot, and since when. It owns nothing and copies freely, in two registers.
 /// </summary>
 /// <remarks>
 /// After <see cref="Tape{T}.Reset"/> the slot may hold another value; the generation kept here tells, so that a stale
@@ -16,12 +16,11 @@ public readonly struct Tensor<T>
 {
     private readonly Tape<T>? tape;
 
-    internal Tensor(Tape<T> tape, int slot, int generation, Shape shape)
+    internal Tensor(Tape<T> tape, int slot, int generation)
     {
         this.tape = tape;
         Slot = slot;
         Generation = generation;
-        Shape = shape;
     }
 
     /// <summary>The tape that holds the value.</summary>
@@ -29,18 +28,19 @@ public readonly struct Tensor<T>
     public Tape<T> Tape => TapeFor("Tensor");
 
     /// <summary>The extents of the value.</summary>
-    public Shape Shape { get; }
+    /// <exception cref="InvalidOperationException">The tensor is stale.</exception>
+    public Shape Shape => Tape.Tensors[this].Shape;
 
     /// <summary>Whether <see cref="Tape{T}.Backward(Tensor{T})"/> computes a gradient for this tensor.</summary>
-    public bool NeedsGradient => Tape.Tensors[in this].NeedsGradient;
+    public bool NeedsGradient => Tape.Tensors[this].NeedsGradient;
 
     /// <summary>The value, row-major, in the memory of the tape's backend.</summary>
     /// <exception cref="InvalidOperationException">The tensor is stale.</exception>
-    public DeviceBuffer<T> Value => Tape.Tensors[in this].Value;
+    public DeviceBuffer<T> Value => Tape.Tensors[this].Value;
 
     /// <summary>The gradient of the last backward pass by this tensor, in the memory of the tape's backend.</summary>
     /// <exception cref="InvalidOperationException">The tensor is stale, or no gradient reached it.</exception>
-    public DeviceBuffer<T> Gradient => Tape.Tensors.GradientOf(in this);
+    public DeviceBuffer<T> Gradient => Tape.Tensors.GradientOf(this);
 
     internal int Slot { get; }
 
@@ -53,7 +53,7 @@ public readonly struct Tensor<T>
     /// Where a vector-Jacobian product writes this tensor's gradient: the first writer of a backward pass assigns, later ones add.
     /// Take the sinks in the order in which they are written.
     /// </summary>
-    public GradientSink<T> GradientSink() => Tape.Tensors.TakeSink(in this);
+    public GradientSink<T> GradientSink() => Tape.Tensors.TakeSink(this);
 
     /// <summary>
     /// Writes, or adds to, this tensor's gradient a sum of outer products: at once, or when it is first read, if this is a parameter whose
@@ -61,7 +61,7 @@ public readonly struct Tensor<T>
     /// </summary>
     public void AddToGradient(in OuterProducts<T> product)
     {
-        if (!Tape.Tensors.TryDefer(in this, product) && GradientSink() is { IsWanted: true } sink)
+        if (!Tape.Tensors.TryDefer(this, product) && GradientSink() is { IsWanted: true } sink)
         {
             Tape.Backend.Gemm(product.Into(sink));
         }

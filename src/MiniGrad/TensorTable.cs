@@ -19,7 +19,6 @@ internal struct TapeEntry<T>
 /// <summary>
 /// The tensors of a tape: a handle's slot is an index here. Clearing the table starts a new generation, which makes all handles stale.
 /// </summary>
-/// <remarks>Handles are passed by reference on the way of every op: a copy costs as much as a tiny op's arithmetic.</remarks>
 internal sealed class TensorTable<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
@@ -43,11 +42,11 @@ internal sealed class TensorTable<T>
         {
             entry.Parameter = parameter;
         }
-        return new Tensor<T>(tape, Count++, generation, shape);
+        return new Tensor<T>(tape, Count++, generation);
     }
 
     /// <summary>The handle to what is in a slot.</summary>
-    public Tensor<T> At(Tape<T> tape, int slot) => new(tape, slot, generation, entries[slot].Shape);
+    public Tensor<T> At(Tape<T> tape, int slot) => new(tape, slot, generation);
 
     public Tensor<T> Watch(Tape<T> tape, Parameter<T> parameter, bool recording)
     {
@@ -67,19 +66,19 @@ internal sealed class TensorTable<T>
     }
 
     /// <summary>The entry behind a handle, which must be of this generation.</summary>
-    public ref TapeEntry<T> this[in Tensor<T> tensor]
+    public ref TapeEntry<T> this[Tensor<T> tensor]
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get
         {
-            RequireFresh(in tensor, "Tensor");
+            RequireFresh(tensor, "Tensor");
             return ref entries[tensor.Slot];
         }
     }
 
     /// <summary>Throws, under the name of the op that asks, if the handle is of an earlier generation.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void RequireFresh(in Tensor<T> tensor, string op)
+    public void RequireFresh(Tensor<T> tensor, string op)
     {
         if (tensor.Generation != generation)
         {
@@ -87,12 +86,12 @@ internal sealed class TensorTable<T>
         }
     }
 
-    public bool HasGradient(in Tensor<T> tensor) => this[in tensor].HasGradient;
+    public bool HasGradient(Tensor<T> tensor) => this[tensor].HasGradient;
 
     /// <summary>Forgets the gradients of an earlier pass; those of parameters stay, since they add up over passes.</summary>
-    public void StartBackward(in Tensor<T> output)
+    public void StartBackward(Tensor<T> output)
     {
-        if (!this[in output].NeedsGradient || this[in output].Parameter is not null)
+        if (!this[output].NeedsGradient || this[output].Parameter is not null)
         {
             throw new InvalidOperationException(
                 $"Backward: the tensor of shape {output.Shape} is no function of a parameter or Variable (or recording was paused), " +
@@ -105,9 +104,9 @@ internal sealed class TensorTable<T>
         }
     }
 
-    public GradientSink<T> TakeSink(in Tensor<T> tensor)
+    public GradientSink<T> TakeSink(Tensor<T> tensor)
     {
-        ref TapeEntry<T> entry = ref this[in tensor];
+        ref TapeEntry<T> entry = ref this[tensor];
         if (!entry.NeedsGradient)
         {
             return default;
@@ -129,9 +128,9 @@ internal sealed class TensorTable<T>
     /// Puts off a product that is the gradient of a parameter so far. Not one with an operand in a parameter's memory, which the optimizer
     /// changes.
     /// </summary>
-    public bool TryDefer(in Tensor<T> tensor, in OuterProducts<T> product)
+    public bool TryDefer(Tensor<T> tensor, in OuterProducts<T> product)
     {
-        ref TapeEntry<T> entry = ref this[in tensor];
+        ref TapeEntry<T> entry = ref this[tensor];
         if (entry.Parameter is not { DefersProducts: true } || !entry.NeedsGradient)
         {
             return false;
@@ -156,9 +155,9 @@ internal sealed class TensorTable<T>
         }
     }
 
-    public DeviceBuffer<T> GradientOf(in Tensor<T> tensor)
+    public DeviceBuffer<T> GradientOf(Tensor<T> tensor)
     {
-        ref TapeEntry<T> entry = ref this[in tensor];
+        ref TapeEntry<T> entry = ref this[tensor];
         if (entry.Parameter is { } parameter)
         {
             return parameter.Gradient;
@@ -179,7 +178,7 @@ internal sealed class TensorTable<T>
         generation++;
     }
 
-    private static void ThrowStale(in Tensor<T> tensor, string op) => throw new InvalidOperationException(
-        $"{op}: the tensor of shape {tensor.Shape} is stale: it was made before Tape.Reset, which reused its memory. " +
+    private static void ThrowStale(Tensor<T> tensor, string op) => throw new InvalidOperationException(
+        $"{op}: tensor {tensor.Slot} of the tape is stale: it was made before Tape.Reset, which reused its memory. " +
         "Copy values out (ToArray) before the reset, or make the tensor again after it.");
 }

@@ -24,6 +24,9 @@ public sealed class BufferPool(IDeviceAllocator allocator, bool withTangents = f
     private readonly List<DeviceBlock> all = [];
     private bool disposed;
 
+    /// <summary>Whether every block has the very size asked for.</summary>
+    public bool HasExactSizes => exactSizes;
+
     /// <summary>How many blocks are rented and not yet returned.</summary>
     public int Outstanding { get; private set; }
 

@@ -6,8 +6,8 @@ namespace MiniGrad.Ops.Cpu;
 
 /// <summary>
 /// The loops under binary formulas. Axes are merged where both operands allow it; then the last axis is the vector loop, in which an
-/// operand either steps by one or, where it is broadcast, stays: equal shapes, a scalar and a bias row are one run of the inner loop per
-/// row.
+/// operand either steps by one or, where it is broadcast, stays: a scalar and a bias row are one run of the inner loop per row. Operands
+/// that are not broadcast need none of this (<see cref="PairwiseLoops{T, V}"/>).
 /// </summary>
 internal static class BroadcastLoops<T, V>
     where T : unmanaged, IFloatingPointIeee754<T>
@@ -18,6 +18,11 @@ internal static class BroadcastLoops<T, V>
     public static void Zip<TOp>(WorkerPool workers, TOp op, in ZipCall<T> call)
         where TOp : unmanaged, IBinaryOp<T>
     {
+        if (call.A.Length == call.Y.Length && call.B.Length == call.Y.Length)
+        {
+            PairwiseLoops<T, V>.Zip(workers, op, call);
+            return;
+        }
         Plan plan = new(call.ShapeA, call.ShapeB, call.Shape);
         workers.Run(new ZipJob<TOp>(op, call, plan), plan.Chunks);
     }
@@ -25,6 +30,11 @@ internal static class BroadcastLoops<T, V>
     public static void ZipVjp<TOp>(WorkerPool workers, TOp op, in ZipVjpCall<T> call)
         where TOp : unmanaged, IBinaryOp<T>
     {
+        if (call.A.Length == call.Dy.Length && call.B.Length == call.Dy.Length)
+        {
+            PairwiseLoops<T, V>.ZipVjp(workers, op, call);
+            return;
+        }
         Plan plan = new(call.ShapeA, call.ShapeB, call.Shape);
         workers.Run(new ZipVjpJob<TOp>(op, call, plan), plan.Chunks);
     }
@@ -37,13 +47,6 @@ internal static class BroadcastLoops<T, V>
 
         public Plan(Shape a, Shape b, Shape y)
         {
-            if (a.ElementCount == y.ElementCount && b.ElementCount == y.ElementCount && y.ElementCount <= ElementsPerChunk)
-            {
-                // Nothing is repeated, and one chunk does it: tiny ops would spend more on the plan than on arithmetic.
-                (RowLength, segmentsPerRow, Segments, SegmentsPerChunk) = (y.ElementCount, 1, 1, 1);
-                stridesA[Shape.MaxRank - 1] = stridesB[Shape.MaxRank - 1] = 1;
-                return;
-            }
             Strides fullA = Strides.RowMajor(a), fullB = Strides.RowMajor(b);
             int slot = Shape.MaxRank;
             for (int axis = Shape.MaxRank - 1; axis >= 0; axis--)
@@ -79,7 +82,7 @@ internal static class BroadcastLoops<T, V>
 
         public int SegmentsPerChunk { get; }
 
-        public int Chunks => Segments == 1 ? 1 : (Segments + SegmentsPerChunk - 1) / SegmentsPerChunk;
+        public int Chunks => (Segments + SegmentsPerChunk - 1) / SegmentsPerChunk;
 
         public bool StepsA => stridesA[Shape.MaxRank - 1] != 0;
 
@@ -90,10 +93,6 @@ internal static class BroadcastLoops<T, V>
         /// </summary>
         public (int Y, int A, int B, int Length) Locate(int segment)
         {
-            if (Segments == 1)
-            {
-                return (0, 0, 0, RowLength);
-            }
             int row = Math.DivRem(segment, segmentsPerRow, out int part);
             int start = part * ElementsPerChunk;
             int y = (row * RowLength) + start;

@@ -13,7 +13,7 @@ internal static class MeanLoss
         where T : unmanaged, IFloatingPointIeee754<T>
         where TOp : unmanaged, IBinaryOp<T>
     {
-        Operands.RequireShape(op, "target", target, prediction.Shape);
+        Operands.RequireShape(op, "target", target, Operands.ShapeOf(op, prediction));
         return prediction.Zip(target, formula).Mean();
     }
 }

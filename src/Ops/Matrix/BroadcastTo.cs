@@ -13,7 +13,7 @@ public static class BroadcastToExtensions
         /// <exception cref="ArgumentException">The tensor does not broadcast to the shape.</exception>
         public Tensor<T> BroadcastTo(Shape shape)
         {
-            if (Shape.Broadcast(x.Shape, shape, "BroadcastTo") != shape)
+            if (Shape.Broadcast(Operands.ShapeOf("BroadcastTo", x), shape, "BroadcastTo") != shape)
             {
                 throw new ArgumentException(
                     $"BroadcastTo: shape {x.Shape} does not broadcast to {shape}: only axes of extent 1 are repeated.");

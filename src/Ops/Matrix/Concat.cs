@@ -58,9 +58,17 @@ public static class ConcatExtensions
 /// </summary>
 internal static class Joined
 {
+    /// <summary>The shape of the first tensor, once all were checked.</summary>
     public static Shape RequireSome<T>(string op, ReadOnlySpan<Tensor<T>> tensors)
-        where T : unmanaged, IFloatingPointIeee754<T> =>
-        tensors.Length > 0 ? tensors[0].Shape : throw new ArgumentException($"{op}: there are no tensors to join; give at least one.");
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        if (tensors.Length == 0)
+        {
+            throw new ArgumentException($"{op}: there are no tensors to join; give at least one.");
+        }
+        Operands.TapeOf(op, tensors);
+        return tensors[0].Shape;
+    }
 
     public static Tensor<T> Join<T>(string op, ReadOnlySpan<Tensor<T>> tensors, Shape shape, int axis)
         where T : unmanaged, IFloatingPointIeee754<T>

@@ -14,7 +14,7 @@ public static class ReshapeExtensions
         /// <summary>The same elements under another shape, without a copy.</summary>
         /// <param name="extents">The new extents. One may be -1: it takes what the others leave.</param>
         /// <exception cref="ArgumentException">The number of elements differs, or the missing extent cannot be inferred.</exception>
-        public Tensor<T> Reshape(params ReadOnlySpan<int> extents) => x.Reshape(Infer(x.Shape, extents));
+        public Tensor<T> Reshape(params ReadOnlySpan<int> extents) => x.Reshape(Infer(Operands.ShapeOf("Reshape", x), extents));
 
         /// <summary>The same elements under another shape, without a copy.</summary>
         /// <exception cref="ArgumentException">The number of elements differs.</exception>

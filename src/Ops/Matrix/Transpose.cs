@@ -23,8 +23,9 @@ public static class TransposeExtensions
         /// <exception cref="ArgumentOutOfRangeException">There is no such axis.</exception>
         public Tensor<T> Transpose(int axisA, int axisB)
         {
-            int a = x.Shape.NormalizeAxis(axisA), b = x.Shape.NormalizeAxis(axisB);
-            Span<int> axes = stackalloc int[x.Shape.Rank];
+            Shape shape = Operands.ShapeOf("Transpose", x);
+            int a = shape.NormalizeAxis(axisA), b = shape.NormalizeAxis(axisB);
+            Span<int> axes = stackalloc int[shape.Rank];
             for (int axis = 0; axis < axes.Length; axis++)
             {
                 axes[axis] = axis == a ? b : axis == b ? a : axis;

@@ -55,10 +55,11 @@ public static class BatchNormExtensions
             Tensor<T> gain, Tensor<T> bias, double epsilon = 1e-5, BatchVariance variance = BatchVariance.Biased,
             RunningStatistics<T> running = default)
         {
-            if (x.Shape.Rank == 2 && x.Shape[0] == 1)
+            Shape shape = Operands.ShapeOf("BatchNorm", x);
+            if (shape.Rank == 2 && shape[0] == 1)
             {
                 throw new ArgumentException(
-                    $"BatchNorm: x has shape {x.Shape}, and one case has no batch statistics: every output would be the bias. " +
+                    $"BatchNorm: x has shape {shape}, and one case has no batch statistics: every output would be the bias. " +
                     "Train with batches of 2 or more (drop a last batch of 1); to use a trained model call BatchNormEvaluation.");
             }
             return BatchNormNode<T>.Apply(x, gain, bias, epsilon, variance, running, isTraining: true);

@@ -118,7 +118,7 @@ internal static class RecurrentBatch
 }
 
 /// <summary>Constants made on the device.</summary>
-internal static class FilledExtensions
+internal static class Filling
 {
     /// <summary>A constant tensor with the same number everywhere.</summary>
     public static Tensor<T> Filled<T>(this Tape<T> tape, Shape shape, T value)

@@ -32,7 +32,7 @@ public static class LogSumExpExtensions
         /// <returns>A tensor without these axes, or with them as extents of 1.</returns>
         public Tensor<T> LogSumExp(ReadOnlySpan<int> axes, bool keepDims)
         {
-            ReducedShape reduced = new("LogSumExp", x.Shape, axes);
+            ReducedShape reduced = new("LogSumExp", Operands.ShapeOf("LogSumExp", x), axes);
             Shape kept = reduced.Kept;
             Tape<T> tape = Operands.TapeOf("LogSumExp", x);
             IBackend<T> backend = tape.Backend;

@@ -28,7 +28,7 @@ public static class MaxExtensions
         /// <returns>A tensor without these axes, or with them as extents of 1.</returns>
         public Tensor<T> Max(ReadOnlySpan<int> axes, bool keepDims)
         {
-            ReducedShape reduced = new("Max", x.Shape, axes);
+            ReducedShape reduced = new("Max", Operands.ShapeOf("Max", x), axes);
             Tape<T> tape = Operands.TapeOf("Max", x);
             Tensor<T> y = tape.NewResult(reduced.Result(keepDims), x.NeedsGradient);
             tape.Backend.ReduceTo(x.Value, x.Shape, y.Value, reduced.Kept, default(MaxReduction<T>), T.One, accumulate: false);

@@ -23,7 +23,7 @@ public static class MeanExtensions
         /// <returns>A tensor without the averaged axes, or with them as extents of 1.</returns>
         public Tensor<T> Mean(ReadOnlySpan<int> axes, bool keepDims)
         {
-            ReducedShape reduced = new("Mean", x.Shape, axes);
+            ReducedShape reduced = new("Mean", Operands.ShapeOf("Mean", x), axes);
             return x.ScaledSum(reduced, keepDims, T.One / T.CreateChecked(reduced.Count));
         }
     }

@@ -34,7 +34,7 @@ public static class VarianceExtensions
         /// correction.</exception>
         public Tensor<T> Variance(ReadOnlySpan<int> axes, int correction, bool keepDims = false)
         {
-            ReducedShape reduced = new("Variance", x.Shape, axes);
+            ReducedShape reduced = new("Variance", Operands.ShapeOf("Variance", x), axes);
             if (reduced.Count <= correction)
             {
                 throw new ArgumentException(

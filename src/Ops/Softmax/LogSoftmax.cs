@@ -21,11 +21,11 @@ public static class LogSoftmaxExtensions
         [GradCheck("3x5", Low = -3, High = 3)]
         public Tensor<T> LogSoftmax(int axis = -1)
         {
+            Tape<T> tape = Operands.TapeOf("LogSoftmax", x);
             if (x.Shape.NormalizeAxis(axis) != x.Shape.Rank - 1)
             {
                 return x.Transpose(axis, -1).LogSoftmax().Transpose(axis, -1);
             }
-            Tape<T> tape = Operands.TapeOf("LogSoftmax", x);
             int columns = x.Shape[-1], rows = x.Shape.ElementCount / columns;
             Tensor<T> y = tape.NewResult(x.Shape, x.NeedsGradient);
             tape.Backend.Run(new LogSoftmaxForward<T>(x.Value, y.Value, columns), rows, RowChunks.Grain(rows, columns));

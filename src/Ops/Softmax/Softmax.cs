@@ -21,11 +21,11 @@ public static class SoftmaxExtensions
         [GradCheck("3x5", Low = -3, High = 3)]
         public Tensor<T> Softmax(int axis = -1)
         {
+            Tape<T> tape = Operands.TapeOf("Softmax", x);
             if (x.Shape.NormalizeAxis(axis) != x.Shape.Rank - 1)
             {
                 return x.Transpose(axis, -1).Softmax().Transpose(axis, -1);
             }
-            Tape<T> tape = Operands.TapeOf("Softmax", x);
             int columns = x.Shape[-1], rows = x.Shape.ElementCount / columns;
             Tensor<T> y = tape.NewResult(x.Shape, x.NeedsGradient);
             tape.Backend.Run(new SoftmaxForward<T>(x.Value, y.Value, columns), rows, RowChunks.Grain(rows, columns));
