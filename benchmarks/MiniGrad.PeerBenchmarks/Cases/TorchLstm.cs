@@ -1,15 +1,16 @@
-using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 
 namespace MiniGrad.PeerBenchmarks;
 
 /// <summary>libtorch's training steps of a recurrent network.</summary>
-internal sealed class TorchLstm : IDisposable
+internal sealed class TorchLstm : TorchTrainer
 {
     private readonly TorchLstmNet net;
     private readonly optim.Optimizer optimizer;
     private readonly Tensor x, target;
+
+    protected override optim.Optimizer Optimizer => optimizer;
 
     public TorchLstm(LstmSetup setup, TorchLstmNet net, double learningRate)
     {
@@ -19,27 +20,7 @@ internal sealed class TorchLstm : IDisposable
         target = tensor(setup.Target, [setup.Steps, setup.Batch, setup.Hidden]);
     }
 
-    public void Step()
-    {
-        using DisposeScope scope = NewDisposeScope();
-        Learn(Loss());
-    }
-
-    /// <summary>Steps, and the loss before each.</summary>
-    public float[] Losses(int steps)
-    {
-        float[] losses = new float[steps];
-        for (int step = 0; step < steps; step++)
-        {
-            using DisposeScope scope = NewDisposeScope();
-            Tensor loss = Loss();
-            losses[step] = loss.item<float>();
-            Learn(loss);
-        }
-        return losses;
-    }
-
-    public void Dispose()
+    public override void Dispose()
     {
         optimizer.Dispose();
         net.Dispose();
@@ -47,17 +28,7 @@ internal sealed class TorchLstm : IDisposable
         target.Dispose();
     }
 
-    private Tensor Loss()
-    {
-        optimizer.zero_grad();
-        return functional.mse_loss(net.Forward(x), target);
-    }
-
-    private void Learn(Tensor loss)
-    {
-        loss.backward();
-        optimizer.step();
-    }
+    protected override Tensor Loss() => functional.mse_loss(net.Forward(x), target);
 }
 
 /// <summary>A network of libtorch's: what it trains, and its outputs (T, N, H) from inputs (T, N, features).</summary>

@@ -1,16 +1,17 @@
 using MiniGrad.Ops;
-using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 
 namespace MiniGrad.PeerBenchmarks;
 
 /// <summary>libtorch's training steps, by TorchSharp's modules and optimizers.</summary>
-internal sealed class TorchMlp : IDisposable
+internal sealed class TorchMlp : TorchTrainer
 {
     private readonly TorchSharp.Modules.Sequential net;
     private readonly optim.Optimizer optimizer;
     private readonly Tensor x, labels;
+
+    protected override optim.Optimizer Optimizer => optimizer;
 
     public TorchMlp(MlpSetup setup, double learningRate)
     {
@@ -31,27 +32,7 @@ internal sealed class TorchMlp : IDisposable
         labels = tensor([.. setup.Labels.Select(label => (long)label)]);
     }
 
-    public void Step()
-    {
-        using DisposeScope scope = NewDisposeScope();
-        Learn(Loss());
-    }
-
-    /// <summary>Steps, and the loss before each.</summary>
-    public float[] Losses(int steps)
-    {
-        float[] losses = new float[steps];
-        for (int step = 0; step < steps; step++)
-        {
-            using DisposeScope scope = NewDisposeScope();
-            Tensor loss = Loss();
-            losses[step] = loss.item<float>();
-            Learn(loss);
-        }
-        return losses;
-    }
-
-    public void Dispose()
+    public override void Dispose()
     {
         optimizer.Dispose();
         net.Dispose();
@@ -78,15 +59,5 @@ internal sealed class TorchMlp : IDisposable
         return linear;
     }
 
-    private Tensor Loss()
-    {
-        optimizer.zero_grad();
-        return functional.cross_entropy(net.forward(x), labels);
-    }
-
-    private void Learn(Tensor loss)
-    {
-        loss.backward();
-        optimizer.step();
-    }
+    protected override Tensor Loss() => functional.cross_entropy(net.forward(x), labels);
 }
