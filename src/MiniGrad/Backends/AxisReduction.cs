@@ -6,7 +6,8 @@ namespace MiniGrad.Backends;
 public static class AxisReduction
 {
     /// <summary>
-    /// y (+)= scale times the combination of x over every axis on which <paramref name="shapeY"/> has extent 1 and <paramref name="shapeX"/> has not.
+    /// y (+)= scale times the combination of x over every axis on which <paramref name="shapeY"/> has extent 1 and
+    /// <paramref name="shapeX"/> has not.
     /// </summary>
     /// <remarks>Neighbouring axes are taken together, so that four axes need two passes at most.</remarks>
     /// <param name="backend">Where the buffers are.</param>

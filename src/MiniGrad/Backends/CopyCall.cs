@@ -9,7 +9,9 @@ public struct Strides
 {
     private int first;
 
-    /// <summary>The strides of a contiguous row-major array of this shape, right-aligned; axes of extent 1 have stride 0, so that they broadcast.</summary>
+    /// <summary>
+    /// The strides of a contiguous row-major array of this shape, right-aligned; axes of extent 1 have stride 0, so that they broadcast.
+    /// </summary>
     public static Strides RowMajor(Shape shape)
     {
         Strides strides = default;
@@ -23,7 +25,9 @@ public struct Strides
     }
 }
 
-/// <summary>The arguments of <see cref="IBackend{T}.Copy"/>: y[i] (+)= scale x[i] for every index i of the shape, each side by its own strides.</summary>
+/// <summary>
+/// The arguments of <see cref="IBackend{T}.Copy"/>: y[i] (+)= scale x[i] for every index i of the shape, each side by its own strides.
+/// </summary>
 /// <param name="X">The source; its first element is the one at index 0.</param>
 /// <param name="StridesX">Steps of the source, right-aligned to the axes of <paramref name="Shape"/>.</param>
 /// <param name="Y">The destination; its first element is the one at index 0.</param>

@@ -3,7 +3,8 @@ using System.Numerics;
 namespace MiniGrad.Backends;
 
 /// <summary>
-/// The arguments of <see cref="IBackend{T}.Gemm"/>: C = alpha op(A) op(B) + beta C + bias, all row-major and contiguous, op(X) being X or its transpose.
+/// The arguments of <see cref="IBackend{T}.Gemm"/>: C = alpha op(A) op(B) + beta C + bias, all row-major and contiguous, op(X) being X or
+/// its transpose.
 /// </summary>
 /// <remarks>M, N and K have their BLAS meaning: op(A) is M x K, op(B) is K x N, C is M x N.</remarks>
 public readonly record struct GemmCall<T>

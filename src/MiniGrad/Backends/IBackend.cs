@@ -8,8 +8,8 @@ namespace MiniGrad.Backends;
 /// </summary>
 /// <remarks>
 /// Elementwise formulas (<see cref="Map"/>, <see cref="Zip"/>, <see cref="Update"/>) are written once, generic over their number type.
-/// Whatever needs more than that, such as a normalization, is a fused kernel for <see cref="Run"/>. Results never depend on the number of threads.
-/// Calls return before a device has finished; <see cref="Download"/> waits.
+/// Whatever needs more than that, such as a normalization, is a fused kernel for <see cref="Run"/>. Results never depend on the number of
+/// threads. Calls return before a device has finished; <see cref="Download"/> waits.
 /// </remarks>
 public interface IBackend<T> : IDisposable
     where T : unmanaged, IFloatingPointIeee754<T>
@@ -76,7 +76,10 @@ public interface IBackend<T> : IDisposable
     /// <returns>Memory of the pool, for the caller to dispose.</returns>
     Scratch<T> PackB(DeviceBuffer<T> b, int k, int n, bool transposed) => Pool.RentScratch<T>(0);
 
-    /// <summary>Runs a fused kernel over the items 0 to <paramref name="items"/> - 1, in chunks of <paramref name="grain"/> that may run in parallel.</summary>
+    /// <summary>
+    /// Runs a fused kernel over the items 0 to <paramref name="items"/> - 1, in chunks of <paramref name="grain"/> that may run in
+    /// parallel.
+    /// </summary>
     void Run<TKernel>(in TKernel kernel, int items, int grain)
         where TKernel : unmanaged, IKernel<T>;
 

@@ -34,7 +34,8 @@ public readonly record struct ZipCall<T>(DeviceBuffer<T> A, Shape ShapeA, Device
 /// <param name="B">The second operand, of shape <paramref name="ShapeB"/>.</param>
 /// <param name="ShapeB">Broadcasts to <paramref name="Shape"/>.</param>
 /// <param name="Dy">The gradient of the result.</param>
-/// <param name="Da">Where df/da dy goes: as many elements as <paramref name="Shape"/>, or not wanted. Written before <paramref name="Db"/>.</param>
+/// <param name="Da">Where df/da dy goes: as many elements as <paramref name="Shape"/>, or not wanted. Written before
+/// <paramref name="Db"/>.</param>
 /// <param name="Db">Where df/db dy goes: as many elements as <paramref name="Shape"/>, or not wanted.</param>
 /// <param name="Shape">The shape of the result.</param>
 public readonly record struct ZipVjpCall<T>(

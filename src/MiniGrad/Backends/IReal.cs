@@ -3,8 +3,9 @@ using System.Numerics;
 namespace MiniGrad.Backends;
 
 /// <summary>
-/// What a formula may do with its numbers. A formula generic over this is read in several ways: on SIMD vectors of any width, on dual numbers, and
-/// as text for a device's compiler. There is no <c>if</c> on a value: use <see cref="Max"/>, <see cref="Min"/> and <see cref="SelectGreater"/>.
+/// What a formula may do with its numbers. A formula generic over this is read in several ways: on SIMD vectors of any width, on dual
+/// numbers, and as text for a device's compiler. There is no <c>if</c> on a value: use <see cref="Max"/>, <see cref="Min"/> and
+/// <see cref="SelectGreater"/>.
 /// </summary>
 /// <typeparam name="V">The implementing type.</typeparam>
 /// <typeparam name="T">The element type.</typeparam>

@@ -50,7 +50,9 @@ public readonly struct MaxReduction<T> : IReduction<T>
         where V : struct, ISimd<V, T> => V.MaxAcross(lanes);
 }
 
-/// <summary>The arguments of <see cref="IBackend{T}.Reduce"/>: the middle axis of x, seen as [Outer, Length, Inner], is combined away.</summary>
+/// <summary>
+/// The arguments of <see cref="IBackend{T}.Reduce"/>: the middle axis of x, seen as [Outer, Length, Inner], is combined away.
+/// </summary>
 /// <param name="X">The elements, [Outer, Length, Inner].</param>
 /// <param name="Y">The result, [Outer, Inner].</param>
 /// <param name="Outer">The product of the extents before the axis.</param>

@@ -7,8 +7,8 @@ namespace MiniGrad.Backends;
 /// Kernels are generic over it and run at every width, scalar included.
 /// </summary>
 /// <remarks>
-/// Elements past the end of a row are left out by the <c>count</c> forms: they touch the first <c>count</c> lanes only, so that no kernel reads or
-/// writes outside its buffers. Horizontal results are returned in every lane, so that tangents of dual numbers are kept.
+/// Elements past the end of a row are left out by the <c>count</c> forms: they touch the first <c>count</c> lanes only, so that no kernel
+/// reads or writes outside its buffers. Horizontal results are returned in every lane, so that tangents of dual numbers are kept.
 /// Memory access is not bounds-checked, except in debug builds.
 /// </remarks>
 public interface ISimd<V, T> : IReal<V, T>
@@ -21,7 +21,10 @@ public interface ISimd<V, T> : IReal<V, T>
     /// <summary>The elements from <paramref name="index"/> on, one per lane.</summary>
     static abstract V Load(DeviceBuffer<T> buffer, nint index);
 
-    /// <summary>The first <paramref name="count"/> lanes from memory, the others <paramref name="fill"/>. <paramref name="count"/> may exceed the width.</summary>
+    /// <summary>
+    /// The first <paramref name="count"/> lanes from memory, the others <paramref name="fill"/>. <paramref name="count"/> may exceed the
+    /// width.
+    /// </summary>
     static abstract V Load(DeviceBuffer<T> buffer, nint index, int count, V fill);
 
     /// <summary>The one element at <paramref name="index"/>, in every lane.</summary>

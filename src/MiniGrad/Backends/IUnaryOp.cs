@@ -15,7 +15,9 @@ public enum Saves
     Nothing,
 }
 
-/// <summary>A differentiable function of one number, with its vector-Jacobian product. Fields are constants of the op, such as a slope.</summary>
+/// <summary>
+/// A differentiable function of one number, with its vector-Jacobian product. Fields are constants of the op, such as a slope.
+/// </summary>
 public interface IUnaryOp<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {

@@ -1,12 +1,14 @@
 namespace MiniGrad;
 
 /// <summary>
-/// Derivatives from central differences, extrapolated to step zero (Richardson; Ridders 1982, "Accurate computation of F'(x) and F'(x) F''(x)"). The difference
+/// Derivatives from central differences, extrapolated to step zero (Richardson; Ridders 1982, "Accurate computation of F'(x) and F'(x)
+/// F''(x)"). The difference
 /// <code>
 /// D(h) = (f(x + h) - f(x - h)) / 2h = f'(x) + c2 h^2 + c4 h^4 + ...
 /// </code>
-/// has even powers of h only. Halving h and combining, D_k(h/2) = (4^k D_(k-1)(h/2) - D_(k-1)(h)) / (4^k - 1), removes one power after the other, so that a large step,
-/// at which rounding hardly counts, gives ten digits and more. What two neighbouring combinations differ by estimates the error.
+/// has even powers of h only. Halving h and combining, D_k(h/2) = (4^k D_(k-1)(h/2) - D_(k-1)(h)) / (4^k - 1), removes one power after the
+/// other, so that a large step, at which rounding hardly counts, gives ten digits and more. What two neighbouring combinations differ by
+/// estimates the error.
 /// </summary>
 internal sealed class FiniteDifference
 {
@@ -31,7 +33,9 @@ internal sealed class FiniteDifference
     /// <summary>The smallest step in each derivative.</summary>
     public double[] Step { get; }
 
-    /// <summary>Extrapolates from large steps, and where that does not settle (a kink or a pole within reach), again from ever smaller ones.</summary>
+    /// <summary>
+    /// Extrapolates from large steps, and where that does not settle (a kink or a pole within reach), again from ever smaller ones.
+    /// </summary>
     /// <param name="quotient">D(h), for one or several functions.</param>
     /// <param name="firstStep">The largest step.</param>
     /// <param name="smallestStep">Where to stop starting again.</param>

@@ -1,8 +1,8 @@
 namespace MiniGrad;
 
 /// <summary>
-/// A case for the gradient checker, on the op itself: a static method of tensors that returns a tensor. Every case in an assembly is found and checked;
-/// an op with other arguments has small private methods beside it that fix them.
+/// A case for the gradient checker, on the op itself: a static method of tensors that returns a tensor. Every case in an assembly is found
+/// and checked; an op with other arguments has small private methods beside it that fix them.
 /// </summary>
 /// <param name="shapes">The shape of each tensor argument, such as "3x5"; "" is a scalar.</param>
 [AttributeUsage(AttributeTargets.Method, AllowMultiple = true)]

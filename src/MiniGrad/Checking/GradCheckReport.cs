@@ -64,7 +64,9 @@ public sealed record GradCheckEntry
     /// <summary>The error relative to the larger of both numbers.</summary>
     public double RelativeError => AbsoluteError == 0 ? 0 : AbsoluteError / Math.Max(Math.Abs(Expected), Math.Abs(Got));
 
-    /// <summary>Whether the error is over what is allowed; on a kink, whether the gradient is outside of both one-sided derivatives.</summary>
+    /// <summary>
+    /// Whether the error is over what is allowed; on a kink, whether the gradient is outside of both one-sided derivatives.
+    /// </summary>
     public bool Failed => !(Excess <= Allowed);
 
     /// <summary>Name and index, such as <c>hidden.weight[2, 7]</c>.</summary>
@@ -137,7 +139,9 @@ public sealed class GradCheckReport
     public override string ToString()
     {
         StringBuilder text = new();
-        text.AppendLine(CultureInfo.InvariantCulture, $"Gradient check {(Passed ? "passed" : "FAILED")}: {FailureCount} of {Comparisons} comparisons disagree ({Settings}).");
+        text.AppendLine(
+            CultureInfo.InvariantCulture,
+            $"Gradient check {(Passed ? "passed" : "FAILED")}: {FailureCount} of {Comparisons} comparisons disagree ({Settings}).");
         if (failedNames.Count > 0)
         {
             text.AppendLine(CultureInfo.InvariantCulture, $"Wrong: {string.Join(", ", failedNames)}.");
@@ -150,18 +154,21 @@ public sealed class GradCheckReport
         {
             int width = Math.Max(8, worst.Max(entry => entry.Position.Length));
             text.AppendLine(CultureInfo.InvariantCulture,
-                $"  {"element".PadRight(width)}  {"compared",-14}  {"expected",16}  {"got",16}  {"abs error",9}  {"rel error",9}  {"ULP",9}  {"step",8}");
+                $"  {"element".PadRight(width)}  {"compared",-14}  {"expected",16}  {"got",16}  " +
+                $"{"abs error",9}  {"rel error",9}  {"ULP",9}  {"step",8}");
             foreach (GradCheckEntry entry in worst)
             {
                 text.AppendLine(CultureInfo.InvariantCulture,
-                    $"{(entry.Failed ? '!' : ' ')} {entry.Position.PadRight(width)}  {entry.Kind,-14}  {entry.Expected,16:g10}  {entry.Got,16:g10}  " +
+                    $"{(entry.Failed ? '!' : ' ')} {entry.Position.PadRight(width)}  {entry.Kind,-14}  " +
+                    $"{entry.Expected,16:g10}  {entry.Got,16:g10}  " +
                     $"{entry.AbsoluteError,9:g3}  {entry.RelativeError,9:g3}  {entry.Ulps,9:g3}  {entry.Step,8:g2}");
             }
         }
         if (KinkCount > 0)
         {
             text.AppendLine(CultureInfo.InvariantCulture,
-                $"{KinkCount} sit on a kink: left and right derivative differ, and any number between them is accepted. Move the input to check it.");
+                $"{KinkCount} sit on a kink: left and right derivative differ, and any number between them is accepted. " +
+                $"Move the input to check it.");
             foreach (GradCheckEntry entry in kinks)
             {
                 text.AppendLine(CultureInfo.InvariantCulture, $"  {entry.Position}: left {entry.Left:g6}, right {entry.Right:g6}, got {entry.Got:g6}");

@@ -4,8 +4,9 @@ using System.Runtime.InteropServices;
 namespace MiniGrad;
 
 /// <summary>
-/// The check of order 1: with outputs y and random cotangents w, the gradients of the backward pass are those of the number w y, which finite differences
-/// give too. The cotangents are random and not uniform, since under a plain sum a normalization has the gradient 0 and wrong code passes.
+/// The check of order 1: with outputs y and random cotangents w, the gradients of the backward pass are those of the number w y, which
+/// finite differences give too. The cotangents are random and not uniform, since under a plain sum a normalization has the gradient 0 and
+/// wrong code passes.
 /// </summary>
 internal sealed class GradCheckRun<T>
     where T : unmanaged, IFloatingPointIeee754<T>
@@ -46,7 +47,8 @@ internal sealed class GradCheckRun<T>
     {
         if (!MemoryMarshal.AsBytes<double>(y).SequenceEqual(MemoryMarshal.AsBytes<double>(subject.Outputs())))
         {
-            report.NonDeterminism = "Not deterministic: the function gives other outputs when it runs again on the same inputs. Start its random numbers from the same " +
+            report.NonDeterminism = "Not deterministic: the function gives other outputs when it runs again on the same inputs. " +
+                "Start its random numbers from the same " +
                 "state at each call, or check it without them (Phase.Evaluation). Nothing else was checked.";
             return false;
         }
@@ -57,7 +59,8 @@ internal sealed class GradCheckRun<T>
             {
                 if (!MemoryMarshal.AsBytes<T>(gradients[i].AsSpan(k, 1)).SequenceEqual(MemoryMarshal.AsBytes<T>(again[i].AsSpan(k, 1))))
                 {
-                    report.NonDeterminism = $"Not deterministic: the backward pass gave {gradients[i][k]} and then {again[i][k]} for element {k} of " +
+                    report.NonDeterminism =
+                        $"Not deterministic: the backward pass gave {gradients[i][k]} and then {again[i][k]} for element {k} of " +
                         $"{subject.Differentiated[i].Name}. It reads memory that it did not write, or adds in an order that varies.";
                     return true;
                 }
@@ -121,13 +124,16 @@ internal sealed class GradCheckRun<T>
         while (end - first > 1)
         {
             int middle = first + ((end - first) / 2);
-            double front = Project(leaf, gradient, direction, first, middle).AbsoluteError, back = Project(leaf, gradient, direction, middle, end).AbsoluteError;
+            double front = Project(leaf, gradient, direction, first, middle).AbsoluteError;
+            double back = Project(leaf, gradient, direction, middle, end).AbsoluteError;
             (first, end) = back > front ? (middle, end) : (first, middle);
         }
         CheckElement(leaf, gradient, first, size);
     }
 
-    /// <summary>The derivative along the elements of a direction from <paramref name="first"/> to <paramref name="end"/>, against the gradient's.</summary>
+    /// <summary>
+    /// The derivative along the elements of a direction from <paramref name="first"/> to <paramref name="end"/>, against the gradient's.
+    /// </summary>
     private GradCheckEntry Project(GradCheckSubject<T>.Leaf leaf, T[] gradient, T[] direction, int first, int end)
     {
         T[] moved = (T[])leaf.Values.Clone();
@@ -152,7 +158,9 @@ internal sealed class GradCheckRun<T>
         return entry;
     }
 
-    /// <summary>The derivative of w y where <paramref name="move"/> takes the input to x + t and returns the t that rounding made of it.</summary>
+    /// <summary>
+    /// The derivative of w y where <paramref name="move"/> takes the input to x + t and returns the t that rounding made of it.
+    /// </summary>
     private FiniteDifference Differentiate(Func<double, double> move, double unit) => FiniteDifference.Of(
         step => [Quotient(move, step)], precision.FirstStep * unit, precision.SmallestStep * unit, precision.Absolute, precision.Relative);
 
@@ -181,8 +189,8 @@ internal sealed class GradCheckRun<T>
     };
 
     /// <summary>
-    /// Looks again, close to a point around which the one-sided derivatives differ. If they still do, it sits on a kink; if not, the kink is nearby, and the difference
-    /// that stays clear of it counts.
+    /// Looks again, close to a point around which the one-sided derivatives differ. If they still do, it sits on a kink; if not, the kink
+    /// is nearby, and the difference that stays clear of it counts.
     /// </summary>
     private GradCheckEntry NearKink(GradCheckSubject<T>.Leaf leaf, GradCheckEntry entry, Func<double, double> move, double unit, double size)
     {

@@ -4,8 +4,9 @@ using MiniGrad.Backends;
 namespace MiniGrad;
 
 /// <summary>
-/// The check of order 2. Forward over reverse on dual numbers gives, along a random direction x', both w (J x') and the tangents of the gradients, H x'. The first must
-/// equal reverse mode's (w J) x' to rounding; the second is compared, element by element, with central differences of the gradients along x'.
+/// The check of order 2. Forward over reverse on dual numbers gives, along a random direction x', both w (J x') and the tangents of the
+/// gradients, H x'. The first must equal reverse mode's (w J) x' to rounding; the second is compared, element by element, with central
+/// differences of the gradients along x'.
 /// </summary>
 internal sealed class GradCheckSecondOrder<T>(
     GradCheckSubject<T> subject, IDualBackend<T> dual, GradCheckOptions options, GradCheckReport report)
@@ -126,7 +127,10 @@ internal sealed class GradCheckSecondOrder<T>(
 /// <summary>Random directions of the checker.</summary>
 internal static class Directions
 {
-    /// <summary>Numbers of either sign between 1/2 and 1, of 10 bits, so that a step along them, itself a power of two, is hardly rounded even in float.</summary>
+    /// <summary>
+    /// Numbers of either sign between 1/2 and 1, of 10 bits, so that a step along them, itself a power of two, is hardly rounded even in
+    /// float.
+    /// </summary>
     public static T[] Next<T>(Random random, int length)
         where T : unmanaged, IFloatingPointIeee754<T>
     {

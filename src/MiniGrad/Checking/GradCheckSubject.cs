@@ -5,8 +5,8 @@ using MiniGrad.Training;
 namespace MiniGrad;
 
 /// <summary>
-/// A function under check: what it is differentiated by (a module's parameters and the inputs), and how to run it. Everything that it changes is put back
-/// bit for bit when it is disposed.
+/// A function under check: what it is differentiated by (a module's parameters and the inputs), and how to run it. Everything that it
+/// changes is put back bit for bit when it is disposed.
 /// </summary>
 internal sealed class GradCheckSubject<T> : IDisposable
     where T : unmanaged, IFloatingPointIeee754<T>
@@ -29,7 +29,8 @@ internal sealed class GradCheckSubject<T> : IDisposable
         {
             if (named.Parameter.Backend != backend)
             {
-                throw new ArgumentException($"GradCheck: parameter '{named.Path}' lives on another backend than the check; pass the module's own.");
+                throw new ArgumentException(
+                    $"GradCheck: parameter '{named.Path}' lives on another backend than the check; pass the module's own.");
             }
             if (!leaves.Exists(leaf => leaf.Parameter == named.Parameter))
             {
@@ -113,7 +114,9 @@ internal sealed class GradCheckSubject<T> : IDisposable
         return Math.Sqrt(squares);
     }
 
-    /// <summary>Runs forward and backward. An output that depends on nothing differentiated contributes zero, which the differences then judge.</summary>
+    /// <summary>
+    /// Runs forward and backward. An output that depends on nothing differentiated contributes zero, which the differences then judge.
+    /// </summary>
     public T[][] Gradients()
     {
         Backward();

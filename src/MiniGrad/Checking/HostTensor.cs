@@ -2,7 +2,9 @@ using System.Numerics;
 
 namespace MiniGrad;
 
-/// <summary>A named array of numbers in the machine's memory: an input of <see cref="GradCheck"/>, <see cref="Jvp"/> or <see cref="Hvp"/>.</summary>
+/// <summary>
+/// A named array of numbers in the machine's memory: an input of <see cref="GradCheck"/>, <see cref="Jvp"/> or <see cref="Hvp"/>.
+/// </summary>
 /// <typeparam name="T">The element type.</typeparam>
 public sealed class HostTensor<T>
     where T : unmanaged, IFloatingPointIeee754<T>
@@ -11,14 +13,16 @@ public sealed class HostTensor<T>
     /// <param name="name">What reports call it.</param>
     /// <param name="shape">Its extents.</param>
     /// <param name="values">Its elements, row-major.</param>
-    /// <exception cref="ArgumentException"><paramref name="values"/> has another number of elements than <paramref name="shape"/>.</exception>
+    /// <exception cref="ArgumentException"><paramref name="values"/> has another number of elements than
+    /// <paramref name="shape"/>.</exception>
     public HostTensor(string name, Shape shape, T[] values)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
         ArgumentNullException.ThrowIfNull(values);
         if (values.Length != shape.ElementCount)
         {
-            throw new ArgumentException($"'{name}' has shape {shape}, which holds {shape.ElementCount} elements, but {values.Length} were given.", nameof(values));
+            throw new ArgumentException(
+                $"'{name}' has shape {shape}, which holds {shape.ElementCount} elements, but {values.Length} were given.", nameof(values));
         }
         (Name, Shape, Values) = (name, shape, values);
     }

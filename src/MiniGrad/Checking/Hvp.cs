@@ -15,8 +15,8 @@ public sealed record HvpResult<T>(T Value, T[][] Gradients, T[][] Products)
 /// <code>
 /// (H x')i = sum over j of (d2f/dxi dxj) xj' = d/dt df/dxi (x + t x') at t = 0
 /// </code>
-/// that is, the tangents of the gradients when forward and backward pass run on dual numbers. Exact to rounding, at the cost of a few gradients;
-/// the Hessian itself is never formed.
+/// that is, the tangents of the gradients when forward and backward pass run on dual numbers. Exact to rounding, at the cost of a few
+/// gradients; the Hessian itself is never formed.
 /// </summary>
 public static class Hvp
 {
@@ -41,7 +41,8 @@ public static class Hvp
     /// <param name="function">Records the computation on the tape it gets and returns a scalar.</param>
     /// <param name="parameters">What the derivatives are taken by. Their gradients are zero afterwards.</param>
     /// <param name="tangents">The direction: for each parameter as many numbers as it has.</param>
-    /// <exception cref="ArgumentException">The tangents are not as many, or not as long, as the parameters, or a parameter lives elsewhere.</exception>
+    /// <exception cref="ArgumentException">The tangents are not as many, or not as long, as the parameters, or a parameter lives
+    /// elsewhere.</exception>
     /// <exception cref="InvalidOperationException">The result is not a scalar or depends on no parameter.</exception>
     public static HvpResult<T> Of<T>(
         IDualBackend<T> backend, Func<Tape<T>, Tensor<T>> function, IReadOnlyList<Parameter<T>> parameters, IReadOnlyList<T[]> tangents)

@@ -17,7 +17,8 @@ public sealed record JvpResult<T>(Shape Shape, T[] Value, T[] Tangent)
 /// </code>
 /// exact to rounding and in one run of f, whatever ops it is made of, since every kernel is read with dual numbers.
 /// </summary>
-/// <remarks>The twin of <see cref="Tape{T}.Backward(Tensor{T}, ReadOnlySpan{T})"/>, which gives w J for a cotangent w: w (J x') = (w J) x'.</remarks>
+/// <remarks>The twin of <see cref="Tape{T}.Backward(Tensor{T}, ReadOnlySpan{T})"/>, which gives w J for a cotangent w: w (J x') = (w J)
+/// x'.</remarks>
 public static class Jvp
 {
     /// <summary>The value of a function of tensors and its derivative along <paramref name="tangents"/>.</summary>
@@ -40,7 +41,8 @@ public static class Jvp
     /// <param name="function">Records the computation on the tape it gets.</param>
     /// <param name="parameters">What the derivative is taken by; other parameters are constants.</param>
     /// <param name="tangents">The direction: for each parameter as many numbers as it has.</param>
-    /// <exception cref="ArgumentException">The tangents are not as many, or not as long, as the parameters, or a parameter lives elsewhere.</exception>
+    /// <exception cref="ArgumentException">The tangents are not as many, or not as long, as the parameters, or a parameter lives
+    /// elsewhere.</exception>
     public static JvpResult<T> Of<T>(
         IDualBackend<T> backend, Func<Tape<T>, Tensor<T>> function, IReadOnlyList<Parameter<T>> parameters, IReadOnlyList<T[]> tangents)
         where T : unmanaged, IFloatingPointIeee754<T>

@@ -52,18 +52,21 @@ internal readonly struct TangentScope<T> : IDisposable
         (this.backend, this.parameters) = (backend, parameters);
         if (parameters.Count != tangents.Count)
         {
-            throw new ArgumentException($"{caller}: there are {parameters.Count} inputs but {tangents.Count} tangents; give one tangent for each input.");
+            throw new ArgumentException(
+                $"{caller}: there are {parameters.Count} inputs but {tangents.Count} tangents; give one tangent for each input.");
         }
         for (int i = 0; i < parameters.Count; i++)
         {
             if (parameters[i].Backend != backend)
             {
-                throw new ArgumentException($"{caller}: parameter '{parameters[i].Name}' lives on another backend; make its module with the dual backend.");
+                throw new ArgumentException(
+                    $"{caller}: parameter '{parameters[i].Name}' lives on another backend; make its module with the dual backend.");
             }
             if (tangents[i].Length != parameters[i].Shape.ElementCount)
             {
                 throw new ArgumentException(
-                    $"{caller}: the tangent of '{parameters[i].Name}' has {tangents[i].Length} numbers, but shape {parameters[i].Shape} has {parameters[i].Shape.ElementCount}.");
+                    $"{caller}: the tangent of '{parameters[i].Name}' has {tangents[i].Length} numbers, " +
+                    $"but shape {parameters[i].Shape} has {parameters[i].Shape.ElementCount}.");
             }
         }
         for (int i = 0; i < parameters.Count; i++)

@@ -3,7 +3,9 @@ using MiniGrad.Backends;
 
 namespace MiniGrad.Tests;
 
-/// <summary>An op computed on the host from plain arrays, with any vector-Jacobian product, right or wrong: for tests of the engine and the checker.</summary>
+/// <summary>
+/// An op computed on the host from plain arrays, with any vector-Jacobian product, right or wrong: for tests of the engine and the checker.
+/// </summary>
 internal static class HostOp
 {
     public static Tensor<T> Apply<T>(

@@ -42,7 +42,9 @@ public static class PlantedBugs
             _ => throw new ArgumentOutOfRangeException(nameof(name)),
         };
 
-    /// <summary>dx = rstd (u - avg(u) - xHat avg(u xHat)), or without the second term, or with the third divided by another count.</summary>
+    /// <summary>
+    /// dx = rstd (u - avg(u) - xHat avg(u xHat)), or without the second term, or with the third divided by another count.
+    /// </summary>
     private static Tensor<T> LayerNorm<T>(Tensor<T>[] x, bool forgetMean, int divisor)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
@@ -135,7 +137,8 @@ public static class PlantedBugs
     }
 
     /// <summary>
-    /// The LSTM's h = o tanh(c), c = f c0 + i g, from pre-activations of the gates f, i, o, g side by side; the gradients of f and i may be exchanged.
+    /// The LSTM's h = o tanh(c), c = f c0 + i g, from pre-activations of the gates f, i, o, g side by side; the gradients of f and i may be
+    /// exchanged.
     /// </summary>
     internal static Tensor<T> Cell<T>(Tensor<T> gates, Tensor<T> c0, bool swap)
         where T : unmanaged, IFloatingPointIeee754<T>
