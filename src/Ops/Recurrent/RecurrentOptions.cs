@@ -24,7 +24,14 @@ public sealed record RecurrentOptions
     /// <summary>What a GRU's update gate does.</summary>
     public UpdateGate UpdateGate { get; init; }
 
-    /// <summary>Keeps normalizations from dividing by zero. Default: 1e-5.</summary>
+    /// <summary>
+    /// Keeps normalizations from dividing by zero: at 0, a row without variance gives NaN. Default: 1e-5.
+    /// </summary>
+    /// <remarks>
+    /// Gradients through a row without variance are divided by its root, or by epsilon itself outside the root. Layer and RMS norm meet
+    /// such rows at every step as long as zero states read zero inputs, and the factors of the steps multiply until they overflow; states
+    /// that start from small random numbers do not.
+    /// </remarks>
     public double Epsilon { get; init; } = 1e-5;
 
     /// <summary>Where epsilon goes; batch normalization has it inside the root always.</summary>

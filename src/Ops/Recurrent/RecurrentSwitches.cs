@@ -82,7 +82,7 @@ public enum EpsilonPlacement
     /// <summary>sqrt(variance + epsilon).</summary>
     InsideRoot,
 
-    /// <summary>sqrt(variance) + epsilon, which has no gradient at variance 0.</summary>
+    /// <summary>sqrt(variance) + epsilon, which has no slope at variance 0: there backward takes it as a constant.</summary>
     OutsideRoot,
 }
 

@@ -39,6 +39,10 @@ internal static class RowNorm
     {
         T small = T.CreateTruncating(epsilon);
         Tensor<T> centered = isLayer ? a - a.Mean([-1], keepDims: true) : a, power = (centered * centered).Mean([-1], keepDims: true);
-        return centered / (isInside ? (power + small).Sqrt() : power.Sqrt() + small);
+        return centered / (isInside ? (power + small).Sqrt() : Root(power) + small);
     }
+
+    // The least number there is stands in for 0: its root is lost beside epsilon, and Maximum hands no gradient to the smaller operand.
+    private static Tensor<T> Root<T>(Tensor<T> power)
+        where T : unmanaged, IFloatingPointIeee754<T> => power.Maximum(power.Tape.Filled(Shape.Scalar, T.Epsilon)).Sqrt();
 }

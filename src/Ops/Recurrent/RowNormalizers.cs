@@ -44,7 +44,8 @@ internal readonly struct RmsNormalizer : IRowNormalizer
 /// dx = rstd (u - avg(u) - kappa xHat avg(u xHat)),   u = gain dy
 /// </code>
 /// without avg(u) if no mean is taken off. With epsilon inside the root, kappa = 1; outside, rstd = 1 / (s + epsilon) depends on s with the
-/// slope -rstd^2, and kappa = 1 / (s rstd) = 1 / (1 - epsilon rstd).
+/// slope -rstd^2, and kappa = 1 / (s rstd) = 1 / (1 - epsilon rstd). At s = 0, where a root has no slope, rstd counts as a constant: the
+/// last term is 0.
 /// </summary>
 internal static class RowNormalizer<T, V, TNorm>
     where T : unmanaged, IFloatingPointIeee754<T>
@@ -66,7 +67,8 @@ internal static class RowNormalizer<T, V, TNorm>
         {
             power = RowMoments<T, V>.MeanSquares<No, No>(x, x, zero, zero).A;
         }
-        V.StoreScalar(one / (epsilon.IsOutside ? V.Sqrt(power) + small : V.Sqrt(power + small)), rstd, at);
+        V deviation = epsilon.IsOutside ? V.SelectGreater(power, zero, V.Sqrt(power), zero) + small : V.Sqrt(power + small);
+        V.StoreScalar(one / deviation, rstd, at);
     }
 
     /// <summary>
@@ -101,8 +103,10 @@ internal static class RowNormalizer<T, V, TNorm>
         V averageU = TNorm.HasMean ? V.Sum(sumU) * perFeature : zero, averageUxHat = V.Sum(sumUxHat) * perFeature;
         if (epsilon.IsOutside)
         {
-            V one = V.Splat(T.One);
-            averageUxHat /= one - (V.Splat(epsilon.Value) * r);
+            // Where only rounding is left of s rstd, s counts as 0: the term would be as small.
+            V share = V.Splat(T.One) - (V.Splat(epsilon.Value) * r);
+            V least = V.Splat(T.CreateTruncating(8) * (T.BitIncrement(T.One) - T.One));
+            averageUxHat = V.SelectGreater(share, least, averageUxHat / share, zero);
         }
         for (i = 0; i <= full; i += V.Width)
         {

@@ -182,9 +182,7 @@ public class FusedRecurrentTests
             Tensor<T> x = Variable(tape, new Shape(Steps, cases, Inputs), 1), h = Variable(tape, new Shape(cases, hidden), 2);
             Tensor<T> c = Variable(tape, new Shape(cases, hidden), 3);
             bool hasCell = layer.Cells[0].HasCell;
-            // From zeros, an epsilon outside the root has no gradient.
-            RecurrentState<T> given = new(h, hasCell ? c : null);
-            RecurrentState<T>[] states = [given, options.EpsilonPlacement == EpsilonPlacement.OutsideRoot ? given : default];
+            RecurrentState<T>[] states = [new(h, hasCell ? c : null), default];
             Tensor<T> y = layer.Forward(x, states, lengths is null ? null : RecurrentPadding.FromLengths(tape, lengths, Steps));
             Tensor<T> h1 = states[0].Hidden!.Value;
             Tensor<T>[] outputs = hasCell ? [y, h1, states[0].Cell!.Value, states[1].Cell!.Value] : [y, h1];
