@@ -61,7 +61,6 @@ internal sealed unsafe class CudaAllocator(CudaDevice device, int segmentBytes) 
 
     private ulong AllocateFromDriver(long bytes)
     {
-        device.Steps?.Interrupt(); // Memory cannot be had while a stream is captured.
         ulong pointer;
         int code = Driver.cuMemAlloc_v2(&pointer, (nuint)bytes);
         if (code == CudaError.OutOfMemory)
@@ -79,7 +78,7 @@ internal sealed unsafe class CudaAllocator(CudaDevice device, int segmentBytes) 
     private void FreeToDriver(ulong pointer, long bytes)
     {
         reserved -= bytes;
-        device.Steps?.Interrupt();
+        device.Steps?.Flush(); // What a step holds back may use it.
         _ = Driver.cuMemFree_v2(pointer); // It fails after a kernel's fault, which any other call reports as well.
     }
 

@@ -33,13 +33,11 @@ public static class CudaBackend
         }
     }
 
-    /// <summary>Runs the steps of a training loop on this backend as graphs.</summary>
-    /// <exception cref="ArgumentException">The backend is not on a GPU.</exception>
-    public static StepGraph Steps<T>(IBackend<T> backend)
-        where T : unmanaged, IFloatingPointIeee754<T> => backend is CudaBackend<T> cuda ? new StepGraph(cuda.Device, cuda.Pool)
-            : throw new ArgumentException($"A step graph needs a CUDA backend, not {backend?.Name}.", nameof(backend));
+    /// <summary>How many training steps (<see cref="IBackend{T}.BeginStep"/>) were launched as graphs; 0 where there are none.</summary>
+    public static long GraphLaunches<T>(IBackend<T> backend)
+        where T : unmanaged, IFloatingPointIeee754<T> => (backend as CudaBackend<T>)?.Device.Steps?.Launches ?? 0;
 
-    /// <summary>The same, with memory from a pool of the caller's making.</summary>
+    /// <summary>A backend with memory from a pool of the caller's making.</summary>
     internal static CudaBackend<T> CreateWithPool<T>(CudaOptions options, Func<IDeviceAllocator, BufferPool> makePool)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
@@ -51,7 +49,7 @@ public static class CudaBackend
         try
         {
             CudaAllocator allocator = new(device, options.SegmentBytes);
-            return new CudaBackend<T>(device, options, makePool(allocator));
+            return new CudaBackend<T>(device, options, allocator, makePool(allocator));
         }
         catch
         {
@@ -69,15 +67,16 @@ internal sealed partial class CudaBackend<T> : IBackend<T>
     private const int BlocksPerMultiprocessor = 16;
 
     private readonly CudaDevice device;
+    private readonly CudaAllocator allocator;
     private readonly StagingBuffers staging;
     private readonly KernelCache<T> kernels;
     private readonly CudaGemm<T> gemm;
     private bool disposed;
 
-    /// <summary>Takes over the device and the pool.</summary>
-    public CudaBackend(CudaDevice device, CudaOptions options, BufferPool pool)
+    /// <summary>Takes over all that it is given.</summary>
+    public CudaBackend(CudaDevice device, CudaOptions options, CudaAllocator allocator, BufferPool pool)
     {
-        this.device = device;
+        (this.device, this.allocator) = (device, allocator);
         Pool = pool;
         kernels = new KernelCache<T>(device);
         staging = new StagingBuffers(device);
@@ -133,6 +132,16 @@ internal sealed partial class CudaBackend<T> : IBackend<T>
             function = kernels.Load(typeof(TKernel), "run_kernel", "run", $"{source}\n{check}\n");
         }
         device.Launch(function, (items + grain - 1) / grain, Threads, new RunArguments<TKernel>(kernel, items, grain));
+    }
+
+    public IDisposable? BeginStep()
+    {
+        if (device.IsSynchronous)
+        {
+            return null; // Who waits after every kernel, to find one that fails, does not want them launched together.
+        }
+        device.MakeCurrent();
+        return (device.Steps ??= new StepGraph(device, allocator, Pool)).Begin();
     }
 
     public void Dispose()

@@ -8,13 +8,11 @@ internal sealed unsafe class CudaDevice : IDisposable
 {
     private const int OldestDriver = 11040; // 11.4: graphs are instantiated with flags from then on.
 
-    private readonly bool synchronous;
-
     /// <exception cref="CudaUnavailableException">There is no driver, no such device, or the driver is too old.</exception>
     public CudaDevice(CudaOptions options)
     {
         int device = Find(options.Device);
-        synchronous = options.Synchronous;
+        IsSynchronous = options.Synchronous;
         Name = NameOf(device);
         Major = Attribute(device, Driver.AttributeComputeMajor);
         Minor = Attribute(device, Driver.AttributeComputeMinor);
@@ -46,8 +44,11 @@ internal sealed unsafe class CudaDevice : IDisposable
 
     public int Multiprocessors { get; }
 
-    /// <summary>What records and replays the steps of a program, if it asked for that.</summary>
+    /// <summary>What launches the steps of a program as graphs, if it has any.</summary>
     public StepGraph? Steps { get; set; }
+
+    /// <summary>Whether to wait after every kernel.</summary>
+    public bool IsSynchronous { get; }
 
     /// <summary>Makes the context current on this thread; every public entry does so, since a caller may come on any thread.</summary>
     public void MakeCurrent() => CudaError.Check(Driver.cuCtxSetCurrent(Context.Raw), nameof(Driver.cuCtxSetCurrent));
@@ -68,7 +69,7 @@ internal sealed unsafe class CudaDevice : IDisposable
         {
             if (Steps is { IsActive: true } steps)
             {
-                steps.Launch(kernel, (uint)blocks, (uint)threads, new ReadOnlySpan<byte>(pointer, sizeof(TArguments)));
+                steps.Segment.Launch(kernel, (uint)blocks, (uint)threads, new ReadOnlySpan<byte>(pointer, sizeof(TArguments)));
                 return;
             }
             void* argument = pointer;
@@ -78,7 +79,7 @@ internal sealed unsafe class CudaDevice : IDisposable
         {
             throw CudaError.Driver(code, $"{nameof(Driver.cuLaunchKernel)} of {kernel.Name}");
         }
-        if (synchronous && (code = Driver.cuStreamSynchronize(Stream.Raw)) != 0)
+        if (IsSynchronous && (code = Driver.cuStreamSynchronize(Stream.Raw)) != 0)
         {
             throw CudaError.Driver(code, $"{nameof(Driver.cuStreamSynchronize)} after {kernel.Name}");
         }

@@ -54,7 +54,7 @@ internal sealed unsafe class CudaGemm<T> : IDisposable
                 isSum ? 1 : call.Batch, call.StrideA, call.StrideB, call.StrideC, call.Alpha, accumulate || i > 0 ? T.One : T.Zero);
             if (device.Steps is { IsActive: true } steps)
             {
-                steps.Multiply(this, product);
+                steps.Segment.Multiply(this, product);
             }
             else
             {

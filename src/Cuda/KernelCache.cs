@@ -21,7 +21,6 @@ internal sealed class KernelCache<T>(CudaDevice device) : IDisposable
     /// <summary>Compiles the kernel from the functions of its formula and one of the files in Kernels.</summary>
     public Kernel Load(Type type, string entry, string template, string functions, ulong hash = 0)
     {
-        device.Steps?.Interrupt(); // Nothing can be loaded while a stream is captured.
         string source = Source(functions, template);
         if (!modules.TryGetValue(source, out ModuleHandle? module))
         {

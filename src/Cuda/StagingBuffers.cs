@@ -19,7 +19,7 @@ internal sealed unsafe class StagingBuffers(CudaDevice device) : IDisposable
     {
         if (device.Steps is { IsActive: true } steps)
         {
-            steps.Upload(host, to);
+            steps.Segment.Upload(host, to);
             return;
         }
         while (host.Length > 0)
@@ -39,7 +39,7 @@ internal sealed unsafe class StagingBuffers(CudaDevice device) : IDisposable
     /// <summary>Copies to the host, after all work queued before.</summary>
     public void Download(nint from, Span<byte> host)
     {
-        device.Steps?.Interrupt(); // The host waits for a number, so that what comes before it must run now.
+        device.Steps?.Flush(); // The host waits for a number, so that what comes before it must run now.
         while (host.Length > 0)
         {
             (PinnedMemory buffer, EventHandle done) = Next();

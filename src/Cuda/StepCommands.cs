@@ -4,30 +4,26 @@ using MiniGrad.Cuda.Native;
 namespace MiniGrad.Cuda;
 
 /// <summary>Something that a step queues: it can be queued again, and be a node of a graph.</summary>
-internal abstract class StepCommand : IDisposable
+internal abstract class StepCommand
 {
-    /// <summary>The graph's node.</summary>
-    public nint Node { get; set; }
-
     /// <summary>Queues it.</summary>
     public abstract void Issue(CudaDevice device);
 
-    /// <summary>Gives the node of an instantiated graph what has changed since.</summary>
+    /// <summary>Tells the node of an instantiated graph what has changed since the last launch.</summary>
     public virtual void Renew(nint executable)
-    {
-    }
-
-    public virtual void Dispose()
     {
     }
 }
 
 /// <summary>A launch; its arguments may change.</summary>
-internal sealed unsafe class KernelCommand(Kernel kernel, uint blocks, uint threads, ReadOnlySpan<byte> arguments) : StepCommand
+internal sealed unsafe class KernelCommand(in Kernel kernel, uint blocks, uint threads, ReadOnlySpan<byte> arguments) : StepCommand
 {
     private readonly Kernel kernel = kernel;
     private readonly byte[] arguments = arguments.ToArray();
     private bool changed;
+
+    /// <summary>The graph's node.</summary>
+    public nint Node { get; set; }
 
     /// <summary>Whether this is the same launch but for its arguments, which it then takes over.</summary>
     public bool Takes(in Kernel other, uint otherBlocks, uint otherThreads, ReadOnlySpan<byte> otherArguments)
@@ -55,6 +51,7 @@ internal sealed unsafe class KernelCommand(Kernel kernel, uint blocks, uint thre
                 throw CudaError.Driver(code, $"{nameof(Driver.cuLaunchKernel)} of {kernel.Name}");
             }
         }
+        changed = false;
     }
 
     public override void Renew(nint executable)
@@ -85,7 +82,7 @@ internal sealed unsafe class KernelCommand(Kernel kernel, uint blocks, uint thre
 }
 
 /// <summary>A product of matrices; all of it is part of the graph.</summary>
-internal sealed class ProductCommand<T>(CudaGemm<T> gemm, Product<T> product) : StepCommand
+internal sealed class ProductCommand<T>(CudaGemm<T> gemm, in Product<T> product) : StepCommand
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     public Product<T> Product { get; } = product;
@@ -93,26 +90,13 @@ internal sealed class ProductCommand<T>(CudaGemm<T> gemm, Product<T> product) : 
     public override void Issue(CudaDevice device) => gemm.Issue(Product);
 }
 
-/// <summary>A copy from pinned memory of its own, in which each step puts its data.</summary>
-internal sealed unsafe class UploadCommand(PinnedMemory memory, nint to) : StepCommand
+/// <summary>A copy to its place of what the step brought to the device.</summary>
+internal sealed class UploadCommand(StepData data, int offset, int bytes, nint to) : StepCommand
 {
-    public PinnedMemory Memory { get; } = memory;
-
-    public nint To { get; } = to;
+    /// <summary>Whether it copies as much to the same place.</summary>
+    public bool Takes(int otherBytes, nint otherTo) => otherBytes == bytes && otherTo == to;
 
     public override void Issue(CudaDevice device) => CudaError.Check(
-        Driver.cuMemcpyHtoDAsync_v2((ulong)To, (void*)Memory.Raw, (nuint)Memory.Bytes, device.Stream.Raw), nameof(Driver.cuMemcpyHtoDAsync_v2));
-
-    /// <summary>Waits for the copy and frees the memory, where the command is used once.</summary>
-    public void Finish(CudaDevice device)
-    {
-        device.Synchronize();
-        Dispose();
-    }
-
-    public override void Dispose()
-    {
-        base.Dispose();
-        Memory.Dispose();
-    }
+        Driver.cuMemcpyDtoDAsync_v2((ulong)to, data.Address + (ulong)offset, (nuint)bytes, device.Stream.Raw),
+        nameof(Driver.cuMemcpyDtoDAsync_v2));
 }

@@ -67,6 +67,9 @@ internal static unsafe partial class Driver
     public static partial int cuMemcpyDtoHAsync_v2(void* to, ulong from, nuint bytes, nint stream);
 
     [LibraryImport(Library)]
+    public static partial int cuMemcpyDtoDAsync_v2(ulong to, ulong from, nuint bytes, nint stream);
+
+    [LibraryImport(Library)]
     public static partial int cuMemsetD8Async(ulong to, byte value, nuint bytes, nint stream);
 
     [LibraryImport(Library)]

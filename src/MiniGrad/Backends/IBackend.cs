@@ -96,4 +96,12 @@ public interface IBackend<T> : IDisposable
     /// <summary>Applies an optimizer's rule to every element of some parameters. Their arrays do not overlap.</summary>
     void Update<TRule>(TRule rule, ReadOnlySpan<UpdateCall<T>> calls)
         where TRule : unmanaged, IUpdateRule<T>;
+
+    /// <summary>
+    /// Begins a training step, which ends when the result is disposed. A device may hold back what a step queues and launch it as a whole,
+    /// if step after step queues the same. Results do not depend on it.
+    /// </summary>
+    /// <remarks>Best read the loss after the step: to read a number inside is to wait for it, and what comes after is launched apart.</remarks>
+    /// <returns>What ends the step; null where steps are nothing special.</returns>
+    IDisposable? BeginStep() => null;
 }

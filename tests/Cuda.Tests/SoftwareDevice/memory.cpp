@@ -75,11 +75,13 @@ API Result cuMemFree_v2(DevicePointer p)
 API Result cuMemHostAlloc(void** p, size_t size, unsigned)
 {
     ENTER_CONTEXT;
-    return allocate((DevicePointer*)p, size, true);
+    return is_capturing() ? (Result)capture_unsupported : allocate((DevicePointer*)p, size, true);
 }
 API Result cuMemFreeHost(void* p)
 {
     ENTER_CONTEXT;
+    if (is_capturing())
+        return capture_unsupported;
     drain_all();
     return release((DevicePointer)p, true);
 }

@@ -155,6 +155,13 @@ API Result cuMemcpyDtoHAsync_v2(void* to, DevicePointer from, size_t bytes, void
         drain_all();                    // A copy to pageable memory is as good as synchronous.
     return submitted ? submitted : state.sticky;
 }
+API Result cuMemcpyDtoDAsync_v2(DevicePointer to, DevicePointer from, size_t bytes, void* stream)
+{
+    ENTER_CONTEXT;
+    if (!is_allocated(to, bytes) || !is_allocated(from, bytes))
+        return invalid_value;
+    return submit(stream, [=] { memcpy((void*)to, (void*)from, bytes); });
+}
 API Result cuMemsetD8Async(DevicePointer p, unsigned char value, size_t bytes, void* stream)
 {
     ENTER_CONTEXT;
