@@ -13,7 +13,7 @@ public static class Operands
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         Tape<T> tape = operands[0].TapeFor(op);
-        foreach (Tensor<T> operand in operands)
+        foreach (ref readonly Tensor<T> operand in operands)
         {
             if (operand.TapeFor(op) != tape)
             {
