@@ -2,11 +2,11 @@ using System.Numerics;
 
 namespace MiniGrad;
 
-/// <summary>The nodes that a tape may use again, by type.</summary>
+/// <summary>The nodes that a tape may use again, by type: chains linked by <see cref="TapeNode{T}.Next"/>.</summary>
 internal sealed class NodePools<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
-    private Stack<TapeNode<T>>[] pools = [];
+    private Chain[] pools = [];
 
     public TNode Take<TNode>()
         where TNode : TapeNode<T>, new()
@@ -14,17 +14,29 @@ internal sealed class NodePools<T>
         int index = NodeType<TNode>.Index;
         if (index >= pools.Length)
         {
-            int known = pools.Length;
             Array.Resize(ref pools, index + 16);
-            for (int i = known; i < pools.Length; i++)
-            {
-                pools[i] = new Stack<TapeNode<T>>();
-            }
         }
-        return pools[index].TryPop(out TapeNode<T>? node) ? (TNode)node : new TNode { PoolIndex = index };
+        ref Chain pool = ref pools[index];
+        if (pool.First is not { } node)
+        {
+            return new TNode { PoolIndex = index };
+        }
+        pool.First = node.Next;
+        return (TNode)node;
     }
 
-    public void Return(TapeNode<T> node) => pools[node.PoolIndex].Push(node);
+    public void Return(TapeNode<T> node)
+    {
+        ref Chain pool = ref pools[node.PoolIndex];
+        node.Next = pool.First;
+        pool.First = node;
+    }
+
+    // A struct, since storing to an array of classes looks up whether the array may hold that class.
+    private struct Chain
+    {
+        public TapeNode<T>? First;
+    }
 
     private static class NodeType<TNode>
     {

@@ -25,15 +25,27 @@ public sealed class Tape<T>(IBackend<T> backend) : IDisposable
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     private readonly NodePools<T> pools = new();
-    private readonly List<TapeNode<T>> nodes = [];
     private readonly TapeMemory memory = new(backend.Pool);
+    private TapeNode<T>? last;
     private int pauses;
 
     /// <summary>The device that the ops run on.</summary>
     public IBackend<T> Backend { get; } = backend;
 
-    /// <summary>The recorded ops, in the order they ran.</summary>
-    public IReadOnlyList<TapeNode<T>> Nodes => nodes;
+    /// <summary>The recorded ops, in the order they ran: a list made anew at each call.</summary>
+    public IReadOnlyList<TapeNode<T>> Nodes
+    {
+        get
+        {
+            List<TapeNode<T>> nodes = [];
+            for (TapeNode<T>? node = last; node is not null; node = node.Next)
+            {
+                nodes.Add(node);
+            }
+            nodes.Reverse();
+            return nodes;
+        }
+    }
 
     /// <summary>What the handles given out point to.</summary>
     internal TensorTable<T> Tensors { get; } = new();
@@ -81,7 +93,8 @@ public sealed class Tape<T>(IBackend<T> backend) : IDisposable
     {
         TNode node = pools.Take<TNode>();
         node.Connect(output, inputs);
-        nodes.Add(node);
+        node.Next = last;
+        last = node;
         return node;
     }
 
@@ -114,9 +127,8 @@ public sealed class Tape<T>(IBackend<T> backend) : IDisposable
         Operands.RequireCount("Backward", cotangent.Length, output.Shape);
         Tensors.StartBackward(output);
         Backend.Upload(cotangent, output.GradientSink().Buffer);
-        for (int i = nodes.Count - 1; i >= 0; i--)
+        for (TapeNode<T>? node = last; node is not null; node = node.Next)
         {
-            TapeNode<T> node = nodes[i];
             if (Tensors.HasGradient(node.Output))
             {
                 node.Backward(Backend);
@@ -135,11 +147,11 @@ public sealed class Tape<T>(IBackend<T> backend) : IDisposable
     public void Reset()
     {
         Tensors.Clear();
-        foreach (TapeNode<T> node in nodes)
+        while (last is { } node)
         {
+            last = node.Next;
             pools.Return(node);
         }
-        nodes.Clear();
         memory.Clear();
     }
 

@@ -24,6 +24,9 @@ public abstract class TapeNode<T>
 
     internal int PoolIndex { get; set; }
 
+    /// <summary>On the tape, the node that was recorded before this one; in the pool, the next that is free.</summary>
+    internal TapeNode<T>? Next { get; set; }
+
     /// <summary>
     /// Multiplies the gradient of <see cref="Output"/> by the op's Jacobian: for each input takes its
     /// <see cref="Tensor{T}.GradientSink"/> and writes, or adds to, the gradient there. Called once the gradient of the output is complete.
