@@ -101,40 +101,30 @@ internal static class GateKernels<T, V, TNorm>
     /// <summary>
     /// From the gradients of the gates before their nonlinearities, those of the product and of X, and those of gains and shift.
     /// </summary>
+    /// <param name="s">What forward made.</param>
+    /// <param name="d">X holds the gradients of the normalized input's part.</param>
+    /// <param name="ofProduct">Those of the normalized product, of the product's layout; most often the same.</param>
+    /// <param name="row">The row.</param>
+    /// <param name="chunk">Whose sums take the gradients of gains and shift.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Backward(in SequenceBuffers<T> s, in SequenceGradients<T> d, int row, int chunk)
-    {
-        if (TNorm.IsPresent)
-        {
-            RowSum<T, V>.Add(SequenceBuffers<T>.Row(d.X, row, s.Features), d.Shift.Slice(chunk * s.Features, s.Features));
-            ProductBackward(s, d, d.X, row, chunk);
-            InputBackward(s, d, row, chunk);
-        }
-    }
-
-    /// <summary>The product's part of <see cref="Backward"/>, from gradients in a buffer of the product's layout.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void ProductBackward(in SequenceBuffers<T> s, in SequenceGradients<T> d, DeviceBuffer<T> from, int row, int chunk)
+    public static void Backward(in SequenceBuffers<T> s, in SequenceGradients<T> d, DeviceBuffer<T> ofProduct, int row, int chunk)
     {
         for (int group = 0; TNorm.IsPresent && group < s.Groups.Count; group++)
         {
             int start = s.Groups.Start(group), length = s.Groups.Length(group), at = (row * s.Features) + start;
-            RowNormalizer<T, V, TNorm>.Backward(
-                s.Product.Slice(at, length), s.Gain.Slice(start, length), from.Slice(at, length), d.Product.Slice(at, length),
-                d.Gain.Slice((chunk * s.Features) + start, length), s.Epsilon, s.Mean, s.Rstd, (row * s.Groups.Count) + group);
-        }
-    }
-
-    /// <summary>The input's part, in place.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void InputBackward(in SequenceBuffers<T> s, in SequenceGradients<T> d, int row, int chunk)
-    {
-        for (int group = 0; TNorm.IsPresent && s.GainX.Length > 0 && group < s.Groups.Count; group++)
-        {
-            int start = s.Groups.Start(group), length = s.Groups.Length(group), at = (row * s.Features) + start;
-            RowNormalizer<T, V, TNorm>.Backward(
-                s.X.Slice(at, length), s.GainX.Slice(start, length), d.X.Slice(at, length), d.X.Slice(at, length),
-                d.GainX.Slice((chunk * s.Features) + start, length), s.Epsilon, s.MeanX, s.RstdX, (row * s.Groups.Count) + group);
+            int sums = (chunk * s.Features) + start, statistics = (row * s.Groups.Count) + group;
+            GroupGradients<T> product = new(
+                s.Product.Slice(at, length), s.Gain.Slice(start, length), ofProduct.Slice(at, length), d.Product.Slice(at, length),
+                d.Gain.Slice(sums, length), s.Mean, s.Rstd, statistics);
+            if (s.IsSummed)
+            {
+                RowNormalizer<T, V, TNorm>.Backward<No>(product, product, d.Shift.Slice(sums, length), s.Epsilon);
+                continue;
+            }
+            DeviceBuffer<T> dx = d.X.Slice(at, length);
+            GroupGradients<T> input = new(
+                s.X.Slice(at, length), s.GainX.Slice(start, length), dx, dx, d.GainX.Slice(sums, length), s.MeanX, s.RstdX, statistics);
+            RowNormalizer<T, V, TNorm>.Backward<Yes>(input, product, d.Shift.Slice(sums, length), s.Epsilon);
         }
     }
 

@@ -115,12 +115,7 @@ internal readonly struct GruBackward<T, TNorm, TMasks>(SequenceBuffers<T> s, Seq
             DeviceBuffer<T> dproduct = SequenceBuffers<T>.Row(d.Product, row, 3 * h);
             Gates<V>(n, row, dproduct);
             RowSum<T, V>.Add(dproduct.Slice(2 * h, h), d.OwnShift.Slice(chunk * h, h));
-            GateKernels<T, V, TNorm>.ProductBackward(s, d, d.Product, row, chunk);
-            if (TNorm.IsPresent)
-            {
-                RowSum<T, V>.Add(SequenceBuffers<T>.Row(d.X, row, 3 * h), d.Shift.Slice(chunk * 3 * h, 3 * h));
-                GateKernels<T, V, TNorm>.InputBackward(s, d, row, chunk);
-            }
+            GateKernels<T, V, TNorm>.Backward(s, d, d.Product, row, chunk);
         }
     }
 

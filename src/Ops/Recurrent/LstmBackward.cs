@@ -34,13 +34,13 @@ internal readonly struct LstmBackward<T, TGates, TCell, TMasks>(SequenceBuffers<
                 {
                     AddCarried<V>(n, row, dnorm);
                 }
-                RowSum<T, V>.Add(dnorm, d.CellBias.Slice(chunk * h, h));
-                RowNormalizer<T, V, TCell>.Backward(
+                GroupGradients<T> cell = new(
                     SequenceBuffers<T>.Row(s.NewCells, row, h), s.CellGain, dnorm, dnorm, d.CellGain.Slice(chunk * h, h),
-                    s.Epsilon, s.CellMean, s.CellRstd, row);
+                    s.CellMean, s.CellRstd, row);
+                RowNormalizer<T, V, TCell>.Backward<No>(cell, cell, d.CellBias.Slice(chunk * h, h), s.Epsilon);
             }
             Gates<V>(n, row, gradient);
-            GateKernels<T, V, TGates>.Backward(s, d, row, chunk);
+            GateKernels<T, V, TGates>.Backward(s, d, d.X, row, chunk);
         }
     }
 

@@ -56,7 +56,7 @@ internal readonly struct RnnBackward<T, TNorm, TMasks>(SequenceBuffers<T> s, Seq
         {
             int row = (step * s.Cases) + n;
             Gate<V>(n, row, SequenceBuffers<T>.Row(d.X, row, s.Hidden));
-            GateKernels<T, V, TNorm>.Backward(s, d, row, chunk);
+            GateKernels<T, V, TNorm>.Backward(s, d, d.X, row, chunk);
         }
     }
 

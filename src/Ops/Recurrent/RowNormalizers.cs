@@ -72,50 +72,19 @@ internal static class RowNormalizer<T, V, TNorm>
     }
 
     /// <summary>
-    /// Replaces, or writes next to them, the gradients of a group's outputs by those of its inputs, and adds to the gain's gradient.
+    /// From the gradients of a group's outputs, those of its inputs and of its gains and shift; with <typeparamref name="TTwo"/> at the same
+    /// time those of a second group of as many features: both most often start from the same gradients.
     /// </summary>
-    /// <param name="x">The group's inputs.</param>
-    /// <param name="gain">Their gains.</param>
-    /// <param name="dy">The gradients of gain xHat.</param>
-    /// <param name="dx">Where those of x go; may be the memory of <paramref name="dy"/>.</param>
-    /// <param name="dgain">A sum over rows, added to.</param>
+    /// <param name="a">A group.</param>
+    /// <param name="b">The second one, if there is one.</param>
+    /// <param name="dshift">A sum over rows, to which the gradients of the outputs of <paramref name="a"/> are added.</param>
     /// <param name="epsilon">As forward.</param>
-    /// <param name="mean">Statistics saved forward.</param>
-    /// <param name="rstd">Statistics saved forward.</param>
-    /// <param name="at">Where the group's are.</param>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void Backward(
-        DeviceBuffer<T> x, DeviceBuffer<T> gain, DeviceBuffer<T> dy, DeviceBuffer<T> dx, DeviceBuffer<T> dgain,
-        Epsilon<T> epsilon, DeviceBuffer<T> mean, DeviceBuffer<T> rstd, int at)
+    public static void Backward<TTwo>(in GroupGradients<T> a, in GroupGradients<T> b, DeviceBuffer<T> dshift, Epsilon<T> epsilon)
+        where TTwo : IChoice
     {
-        V zero = V.Splat(T.Zero), mu = TNorm.HasMean ? V.LoadSplat(mean, at) : zero, r = V.LoadSplat(rstd, at);
-        V sumU = zero, sumUxHat = zero;
-        int length = x.Length, full = length - V.Width, i = 0;
-        for (; i <= full; i += V.Width)
-        {
-            Sum(i, V.Width, x, gain, dy, dgain, mu, r, ref sumU, ref sumUxHat);
-        }
-        if (i < length)
-        {
-            Sum(i, length - i, x, gain, dy, dgain, mu, r, ref sumU, ref sumUxHat);
-        }
-        V perFeature = V.Splat(T.One / T.CreateChecked(length));
-        V averageU = TNorm.HasMean ? V.Sum(sumU) * perFeature : zero, averageUxHat = V.Sum(sumUxHat) * perFeature;
-        if (epsilon.IsOutside)
-        {
-            // Where only rounding is left of s rstd, s counts as 0: the term would be as small.
-            V share = V.Splat(T.One) - (V.Splat(epsilon.Value) * r);
-            V least = V.Splat(T.CreateTruncating(8) * (T.BitIncrement(T.One) - T.One));
-            averageUxHat = V.SelectGreater(share, least, averageUxHat / share, zero);
-        }
-        for (i = 0; i <= full; i += V.Width)
-        {
-            Write(i, V.Width, x, gain, dy, dx, mu, r, averageU, averageUxHat);
-        }
-        if (i < length)
-        {
-            Write(i, length - i, x, gain, dy, dx, mu, r, averageU, averageUxHat);
-        }
+        // Two methods, because the compiler inlines only so much into one.
+        Sum<TTwo>(a, b, dshift, epsilon, out Averages ofA, out Averages ofB);
+        Write<TTwo>(a, b, ofA, ofB);
     }
 
     /// <summary>xHat of the elements from <paramref name="i"/> on; what is past <paramref name="count"/> becomes 0.</summary>
@@ -125,30 +94,127 @@ internal static class RowNormalizer<T, V, TNorm>
         : TNorm.HasMean ? (V.Load(x, i, count, mu) - mu) * r
         : V.Load(x, i, count, V.Splat(T.Zero)) * r;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Sum(
-        int i, int count, DeviceBuffer<T> x, DeviceBuffer<T> gain, DeviceBuffer<T> dy, DeviceBuffer<T> dgain, V mu, V r,
-        ref V sumU, ref V sumUxHat)
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Sum<TTwo>(
+        in GroupGradients<T> a, in GroupGradients<T> b, DeviceBuffer<T> dshift, Epsilon<T> epsilon, out Averages ofA, out Averages ofB)
+        where TTwo : IChoice
     {
-        V zero = V.Splat(T.Zero), g = V.Load(dy, i, count, zero), xHat = XHat(x, i, count, mu, r), u = V.Load(gain, i, count, zero) * g;
+        V zero = V.Splat(T.Zero), muA = Mean(a), rA = V.LoadSplat(a.Rstd, a.At), muB = zero, rB = zero;
+        if (TTwo.IsMade)
+        {
+            (muB, rB) = (Mean(b), V.LoadSplat(b.Rstd, b.At));
+        }
+        V uA = zero, uXHatA = zero, uB = zero, uXHatB = zero;
+        int length = a.X.Length, i = 0;
+        for (; i <= length - V.Width; i += V.Width)
+        {
+            AddToSums<TTwo>(i, V.Width, a, b, dshift, muA, rA, muB, rB, ref uA, ref uXHatA, ref uB, ref uXHatB);
+        }
+        if (i < length)
+        {
+            AddToSums<TTwo>(i, length - i, a, b, dshift, muA, rA, muB, rB, ref uA, ref uXHatA, ref uB, ref uXHatB);
+        }
+        V perFeature = V.Splat(T.One / T.CreateChecked(length));
+        ofA = Average(uA, uXHatA, perFeature, epsilon, rA);
+        ofB = TTwo.IsMade ? Average(uB, uXHatB, perFeature, epsilon, rB) : ofA;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V Mean(in GroupGradients<T> group) => TNorm.HasMean ? V.LoadSplat(group.Mean, group.At) : V.Splat(T.Zero);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Averages Average(V sumU, V sumUXHat, V perFeature, Epsilon<T> epsilon, V r)
+    {
+        V zero = V.Splat(T.Zero), averageUXHat = V.Sum(sumUXHat) * perFeature;
+        return new(
+            TNorm.HasMean ? V.Sum(sumU) * perFeature : zero,
+            epsilon.IsOutside ? OutsideRoot(averageUXHat, epsilon.Value, r) : averageUXHat);
+    }
+
+    /// <summary>kappa avg(u xHat). Where only rounding is left of s rstd, s counts as 0: the term would be as small.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static V OutsideRoot(V averageUXHat, T epsilon, V r)
+    {
+        V share = V.Splat(T.One) - (V.Splat(epsilon) * r), least = V.Splat(T.CreateTruncating(8) * (T.BitIncrement(T.One) - T.One));
+        return V.SelectGreater(share, least, averageUXHat / share, V.Splat(T.Zero));
+    }
+
+    // Trap: rows are often a multiple of 4 KiB long, and a load waits for a store before it whose address ends in the same 12 bits. So all
+    // loads come first.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddToSums<TTwo>(
+        int i, int count, in GroupGradients<T> a, in GroupGradients<T> b, DeviceBuffer<T> dshift, V muA, V rA, V muB, V rB,
+        ref V uA, ref V uXHatA, ref V uB, ref V uXHatB)
+        where TTwo : IChoice
+    {
+        V zero = V.Splat(T.Zero), dy = V.Load(a.Dy, i, count, zero), shift = V.Load(dshift, i, count, zero) + dy;
+        V gainA = AddToSums(i, count, a, dy, muA, rA, ref uA, ref uXHatA);
+        if (TTwo.IsMade)
+        {
+            V.Store(AddToSums(i, count, b, V.Load(b.Dy, i, count, zero), muB, rB, ref uB, ref uXHatB), b.DGain, i, count);
+        }
+        V.Store(gainA, a.DGain, i, count);
+        V.Store(shift, dshift, i, count);
+    }
+
+    /// <summary>Returns the sum for the gain.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V AddToSums(int i, int count, in GroupGradients<T> group, V dy, V mu, V r, ref V sumU, ref V sumUXHat)
+    {
+        V zero = V.Splat(T.Zero), xHat = XHat(group.X, i, count, mu, r), u = V.Load(group.Gain, i, count, zero) * dy;
         if (TNorm.HasMean)
         {
             sumU += u;
         }
-        sumUxHat = V.MultiplyAdd(u, xHat, sumUxHat);
-        V.Store(V.MultiplyAdd(g, xHat, V.Load(dgain, i, count, zero)), dgain, i, count);
+        sumUXHat = V.MultiplyAdd(u, xHat, sumUXHat);
+        return V.MultiplyAdd(dy, xHat, V.Load(group.DGain, i, count, zero));
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Write<TTwo>(in GroupGradients<T> a, in GroupGradients<T> b, in Averages ofA, in Averages ofB)
+        where TTwo : IChoice
+    {
+        V muA = Mean(a), rA = V.LoadSplat(a.Rstd, a.At), muB = TTwo.IsMade ? Mean(b) : muA, rB = TTwo.IsMade ? V.LoadSplat(b.Rstd, b.At) : rA;
+        V averageA = ofA.U, averageXHatA = ofA.UXHat, averageB = ofB.U, averageXHatB = ofB.UXHat;
+        int length = a.X.Length;
+        for (int i = 0; i < length; i += V.Width)
+        {
+            // Both are computed before either is stored: they may take the place of the gradients that they come from.
+            int count = length - i;
+            V dx = Gradient(i, count, a, muA, rA, averageA, averageXHatA);
+            if (TTwo.IsMade)
+            {
+                V.Store(Gradient(i, count, b, muB, rB, averageB, averageXHatB), b.Dx, i, count);
+            }
+            V.Store(dx, a.Dx, i, count);
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Write(
-        int i, int count, DeviceBuffer<T> x, DeviceBuffer<T> gain, DeviceBuffer<T> dy, DeviceBuffer<T> dx, V mu, V r,
-        V averageU, V averageUxHat)
+    private static V Gradient(int i, int count, in GroupGradients<T> group, V mu, V r, V averageU, V averageUXHat)
     {
-        V zero = V.Splat(T.Zero), u = V.Load(gain, i, count, zero) * V.Load(dy, i, count, zero), xHat = XHat(x, i, count, mu, r);
+        V zero = V.Splat(T.Zero), u = V.Load(group.Gain, i, count, zero) * V.Load(group.Dy, i, count, zero);
         V centered = TNorm.HasMean ? u - averageU : u;
-        V.Store(r * (centered - (xHat * averageUxHat)), dx, i, count);
+        return r * (centered - (XHat(group.X, i, count, mu, r) * averageUXHat));
     }
+
+    /// <summary>avg(u) and kappa avg(u xHat).</summary>
+    private readonly record struct Averages(V U, V UXHat);
 }
+
+/// <summary>The memory of the backward pass through the normalization of a group of features of one row.</summary>
+/// <param name="X">What was normalized.</param>
+/// <param name="Gain">The gains.</param>
+/// <param name="Dy">The gradients of gain xHat.</param>
+/// <param name="Dx">Where those of <paramref name="X"/> go; may be the memory of <paramref name="Dy"/>.</param>
+/// <param name="DGain">Those of the gains, a sum over rows that is added to.</param>
+/// <param name="Mean">Means saved forward.</param>
+/// <param name="Rstd">Reciprocals of deviations saved forward.</param>
+/// <param name="At">Where the group's statistics are in both.</param>
+internal readonly record struct GroupGradients<T>(
+    DeviceBuffer<T> X, DeviceBuffer<T> Gain, DeviceBuffer<T> Dy, DeviceBuffer<T> Dx, DeviceBuffer<T> DGain,
+    DeviceBuffer<T> Mean, DeviceBuffer<T> Rstd, int At)
+    where T : unmanaged, IFloatingPointIeee754<T>;
 
 /// <summary>Epsilon and where it goes.</summary>
 internal readonly record struct Epsilon<T>(T Value, bool IsOutside)
