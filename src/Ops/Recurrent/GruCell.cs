@@ -64,25 +64,17 @@ public sealed class GruCell<T> : RecurrentCell<T>
     private protected override Tensor<T>? MovableBias(Tape<T> tape) => NormH?.Bias is not { } bias ? null : Tensor<T>.Concat(
         [tape.Watch(bias).Slice(0, 0, 2 * Hidden), tape.Filled(new Shape(Hidden), T.Zero)], 0);
 
-    private protected override bool CanFuse(IBackend<T> backend) =>
-        Options.Normalization != RecurrentNormalization.Batch && backend.Takes<GruForward<T, NoNormalizer, NoMasks>>();
+    private protected override bool CanFuse(IBackend<T> backend) => Options.Normalization == RecurrentNormalization.Batch
+        ? backend.Takes<GruBatchForward<T, NoMasks>>()
+        : backend.Takes<GruForward<T, NoNormalizer, NoMasks>>();
 
-    private protected override (Tensor<T> Outputs, Tensor<T>? Cell) RunFused(
-        in SequenceOperands<T> operands, in SequenceBuffers<T> buffers, in SequenceNoise<T> noise, Phase phase) => noise.IsEmpty
-        ? Run<NoMasks>(operands, buffers)
-        : Run<Masks>(operands, buffers);
+    private protected override (Tensor<T> Outputs, Tensor<T>? Cell) Run<TNorm, TMasks>(
+        in SequenceOperands<T> operands, in SequenceBuffers<T> buffers) =>
+        SequenceNode<T, GruKernels<T, TNorm, TMasks>>.Apply(default, operands, buffers);
 
-    private (Tensor<T> Outputs, Tensor<T>? Cell) Run<TMasks>(in SequenceOperands<T> operands, in SequenceBuffers<T> buffers)
-        where TMasks : struct, IMasking => (Options.Normalization, NormalizesRows) switch
-        {
-            (RecurrentNormalization.Layer, true) => Run<LayerNormalizer, TMasks>(operands, buffers),
-            (RecurrentNormalization.Rms, true) => Run<RmsNormalizer, TMasks>(operands, buffers),
-            _ => Run<NoNormalizer, TMasks>(operands, buffers),
-        };
-
-    private static (Tensor<T> Outputs, Tensor<T>? Cell) Run<TNorm, TMasks>(in SequenceOperands<T> operands, in SequenceBuffers<T> buffers)
-        where TNorm : struct, IRowNormalizer
-        where TMasks : struct, IMasking => SequenceNode<T, GruKernels<T, TNorm, TMasks>>.Apply(default, operands, buffers);
+    private protected override (Tensor<T> Outputs, Tensor<T>? Cell) RunBatch<TMasks>(
+        in SequenceOperands<T> operands, in SequenceBuffers<T> buffers, in BatchStatistics<T> gates, in BatchStatistics<T> cells) =>
+        SequenceNode<T, GruBatchKernels<T, TMasks>>.Apply(new(gates), operands, buffers);
 
     private Tensor<T> Gate(Tensor<T> a, int gate) => a.Slice(-1, gate * Hidden, Hidden);
 }

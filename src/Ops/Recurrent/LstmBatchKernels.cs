@@ -18,12 +18,10 @@ internal readonly struct LstmBatchKernels<T, TMasks>(
     public bool AddsToX => addsToX;
 
     public void Forward(IBackend<T> backend, in SequenceBuffers<T> s, int step) =>
-        backend.Run(new LstmBatchForward<T, TMasks>(s, gates.At(step), cells.At(step), step), s.Hidden, Grain(s));
+        backend.Run(new LstmBatchForward<T, TMasks>(s, gates.At(step), cells.At(step), step), s.Hidden, s.ColumnGrain);
 
     public void Backward(IBackend<T> backend, in SequenceBuffers<T> s, in SequenceGradients<T> d, int step) =>
-        backend.Run(new LstmBatchBackward<T, TMasks>(s, d, gates.At(step), cells.At(step), step), s.Hidden, Grain(s));
-
-    private static int Grain(in SequenceBuffers<T> s) => Math.Min(s.Hidden, 64);
+        backend.Run(new LstmBatchBackward<T, TMasks>(s, d, gates.At(step), cells.At(step), step), s.Hidden, s.ColumnGrain);
 }
 
 /// <summary>
@@ -39,14 +37,10 @@ internal readonly struct LstmBatchForward<T, TMasks>(SequenceBuffers<T> s, Batch
     {
         for (int gate = 0; gate < 4; gate++)
         {
-            int column = (gate * s.Hidden) + first;
-            if (gates.IsPresent)
-            {
-                BatchColumns<T, V>.Measure(gates, s.Step(s.Product, step, s.Features), column, (step * s.Features) + column, end - first);
-            }
+            BatchGates<T, V>.Measure(s, gates, gate, first, end);
             for (int n = 0; n < s.Cases; n++)
             {
-                MakeGate<V>(gate, n, column, end - first);
+                BatchGates<T, V>.Make(s, gates, (step * s.Cases) + n, gate, first, end, isTanh: gate == 3);
             }
         }
         for (int n = 0; n < s.Cases; n++)
@@ -60,28 +54,6 @@ internal readonly struct LstmBatchForward<T, TMasks>(SequenceBuffers<T> s, Batch
         for (int n = 0; n < s.Cases; n++)
         {
             MakeHidden<V>(n, first, end);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void MakeGate<V>(int gate, int n, int column, int count)
-        where V : struct, ISimd<V, T>
-    {
-        int row = (((step * s.Cases) + n) * s.Features) + column, at = (step * s.Features) + column;
-        bool addsX = gates.IsPresent && !s.IsSummed;
-        DeviceBuffer<T> product = s.Product.Slice(row, count), y = s.Activations.Slice(row, count);
-        DeviceBuffer<T> added = addsX ? s.X.Slice(row, count) : s.IsSummed && gates.IsPresent ? s.Shift.Slice(column, count) : default;
-        V zero = V.Splat(T.Zero);
-        for (int j = 0; j < count; j += V.Width)
-        {
-            int lanes = count - j;
-            V a = V.Load(product, j, lanes, zero);
-            if (gates.IsPresent)
-            {
-                V scale = V.Load(s.Gain, column + j, lanes, zero) * V.Load(gates.Rstd, at + j, lanes, zero);
-                a = V.MultiplyAdd(a - V.Load(gates.Mean, at + j, lanes, zero), scale, V.Load(added, j, lanes, zero));
-            }
-            V.Store(gate == 3 ? V.Tanh(a) : SigmoidOp<T>.Value(a), y, j, lanes);
         }
     }
 
@@ -124,13 +96,10 @@ internal readonly struct LstmBatchForward<T, TMasks>(SequenceBuffers<T> s, Batch
             V.Store(u, s.CellTanh, i, lanes);
             if (TMasks.IsPresent)
             {
-                V share = padding * MaskReader<T, V>.Factors(s.HiddenShare, i, lanes);
-                V cellShare = padding * MaskReader<T, V>.Factors(s.CellShare, i, lanes);
-                hidden = (share * hidden) + ((one - share) * V.Load(s.States, i, lanes, zero));
-                carried = (cellShare * carried) + ((one - cellShare) * V.Load(s.Cells, i, lanes, zero));
-                V.Store(hidden * MaskReader<T, V>.Factors(s.EnteringFactors, (n * h) + j, lanes), s.Entering, i + block, lanes);
+                V share = padding * MaskReader<T, V>.Factors(s.CellShare, i, lanes);
+                carried = (share * carried) + ((one - share) * V.Load(s.Cells, i, lanes, zero));
             }
-            V.Store(hidden, s.States, i + block, lanes);
+            BatchHidden<T, V, TMasks>.Store(s, n, row, j, lanes, hidden);
             V.Store(carried, s.Cells, i + block, lanes);
         }
     }
@@ -148,7 +117,7 @@ internal readonly struct LstmBatchBackward<T, TMasks>(
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {
-        int h = s.Hidden, count = end - first;
+        int h = s.Hidden;
         for (int n = 0; n < s.Cases; n++)
         {
             Output<V>(n, first, end);
@@ -157,7 +126,7 @@ internal readonly struct LstmBatchBackward<T, TMasks>(
         {
             BatchColumns<T, V>.Backward(
                 cells, s.Step(s.NewCells, step, h), d.CellGradients, d.CellGradients, s.CellGain, d.CellGain, d.CellBias,
-                first, (step * h) + first, count);
+                first, (step * h) + first, end - first);
         }
         for (int n = 0; n < s.Cases; n++)
         {
@@ -165,10 +134,7 @@ internal readonly struct LstmBatchBackward<T, TMasks>(
         }
         for (int gate = 0; gate < 4 && gates.IsPresent; gate++)
         {
-            int column = (gate * h) + first;
-            BatchColumns<T, V>.Backward(
-                gates, s.Step(s.Product, step, 4 * h), s.Step(d.X, step, 4 * h), s.Step(d.Product, step, 4 * h), s.Gain,
-                d.Gain, d.Shift, column, (step * 4 * h) + column, count);
+            BatchGates<T, V>.Backward(s, d, gates, d.X, gate, first, end);
         }
     }
 
@@ -182,9 +148,7 @@ internal readonly struct LstmBatchBackward<T, TMasks>(
         for (int j = first; j < end; j += V.Width)
         {
             int lanes = end - j, i = (row * h) + j, here = (n * h) + j, output = (row * 4 * h) + (2 * h) + j;
-            V dh = TMasks.IsPresent
-                ? HiddenGradient<T, V>.Take(s, d, n, row, j, lanes)
-                : V.Load(d.Outputs, i, lanes, zero) + V.Load(d.FromProduct, here, lanes, zero);
+            V dh = BatchHidden<T, V, TMasks>.Take(s, d, n, row, j, lanes);
             V o = V.Load(s.Activations, output, lanes, zero), u = V.Load(s.CellTanh, i, lanes, zero), dho = dh * o;
             V dnorm = dho * (one - (u * u));
             if (addsCarried)

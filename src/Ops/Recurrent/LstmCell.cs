@@ -18,7 +18,6 @@ public sealed class LstmCell<T> : RecurrentCell<T>
 {
     private const int Gates4 = 4;
 
-    private readonly RecurrentNorm<T>? normC;
     private readonly Parameter<T>? cell0;
 
     /// <summary>A cell with random weights: Xavier's for the input, orthogonal ones for the hidden state, gate by gate.</summary>
@@ -35,7 +34,7 @@ public sealed class LstmCell<T> : RecurrentCell<T>
     {
         if (options.NormalizesActivations && options.NormalizesCell)
         {
-            normC = Add("normC", new RecurrentNorm<T>(backend, options, GateGroups.One(hidden), hasBias: true));
+            NormC = Add("normC", new RecurrentNorm<T>(backend, options, GateGroups.One(hidden), hasBias: true));
         }
         cell0 = options.LearnsInitialState ? Add(new Parameter<T>(backend, "cell0", new Shape(hidden))) : null;
         GateWeights.FillGate((Bias ?? NormH?.Bias)!, 0, hidden, options.ForgetBias);
@@ -50,7 +49,7 @@ public sealed class LstmCell<T> : RecurrentCell<T>
         Tensor<T> f = Gate(a, 0).Sigmoid(), i = Gate(a, 1).Sigmoid(), o = Gate(a, 2).Sigmoid(), g = Gate(a, 3).Tanh();
         input.Gates?.AddRange([f, i, o]);
         Tensor<T> c = (f * previous.Cell!.Value) + (i * (input.Candidate is { } factors ? factors * g : g));
-        Tensor<T> normalized = normC is null ? c : normC.Forward(c, normC.BiasOrZero(c.Tape), input.Step, input.Padding, input.Phase);
+        Tensor<T> normalized = NormC is null ? c : NormC.Forward(c, NormC.BiasOrZero(c.Tape), input.Step, input.Padding, input.Phase);
         return new(o * normalized.Tanh(), Options.Carry == CarriedCell.Normalized ? normalized : c);
     }
 
@@ -61,53 +60,20 @@ public sealed class LstmCell<T> : RecurrentCell<T>
         ? backend.Takes<LstmBatchForward<T, NoMasks>>()
         : backend.Takes<LstmForward<T, NoNormalizer, NoNormalizer, NoMasks>>();
 
-    internal override void PlaceStatistics(int firstStep, bool isFrozen)
-    {
-        base.PlaceStatistics(firstStep, isFrozen);
-        normC?.Place(firstStep, isFrozen);
-    }
-
     private protected override Parameter<T>? Cell0 => cell0;
 
-    private protected override SequenceOperands<T> FusedOperands(SequenceOperands<T> operands, Tensor<T>? padding, Phase phase)
-    {
-        Tape<T> tape = operands.X.Tape;
-        return normC is null
-            ? base.FusedOperands(operands, padding, phase)
-            : base.FusedOperands(operands, padding, phase) with { CellGain = normC.Gain(tape), CellBias = normC.BiasOrZero(tape) };
-    }
-
-    private protected override (Tensor<T> Outputs, Tensor<T>? Cell) RunFused(
-        in SequenceOperands<T> operands, in SequenceBuffers<T> buffers, in SequenceNoise<T> noise, Phase phase) =>
-        Options.Normalization == RecurrentNormalization.Batch ? RunBatch(operands, buffers, noise, phase)
-        : noise.IsEmpty ? Run<NoMasks>(operands, buffers)
-        : Run<Masks>(operands, buffers);
-
-    private (Tensor<T> Outputs, Tensor<T>? Cell) RunBatch(
-        in SequenceOperands<T> operands, in SequenceBuffers<T> buffers, in SequenceNoise<T> noise, Phase phase)
-    {
-        Tape<T> tape = operands.X.Tape;
-        BatchStatistics<T> gates = NormH?.StatisticsOf(tape, buffers.Steps, buffers.Cases, noise.Padding, phase) ?? default;
-        BatchStatistics<T> cells = normC?.StatisticsOf(tape, buffers.Steps, buffers.Cases, noise.Padding, phase) ?? default;
-        (Tensor<T> Outputs, Tensor<T>? Cell) result = noise.IsEmpty
-            ? SequenceNode<T, LstmBatchKernels<T, NoMasks>>.Apply(new(AddsToX, gates, cells), operands, buffers)
-            : SequenceNode<T, LstmBatchKernels<T, Masks>>.Apply(new(AddsToX, gates, cells), operands, buffers);
-        gates.UpdateTables(tape.Backend);
-        cells.UpdateTables(tape.Backend);
-        return result;
-    }
-
-    private (Tensor<T> Outputs, Tensor<T>? Cell) Run<TMasks>(in SequenceOperands<T> operands, in SequenceBuffers<T> buffers)
-        where TMasks : struct, IMasking => (Options.Normalization, NormalizesRows, normC is not null) switch
+    private protected override (Tensor<T> Outputs, Tensor<T>? Cell) Run<TNorm, TMasks>(
+        in SequenceOperands<T> operands, in SequenceBuffers<T> buffers) => (NormalizesRows, NormC is not null) switch
         {
-            (RecurrentNormalization.Layer, true, true) => Run<LayerNormalizer, LayerNormalizer, TMasks>(operands, buffers),
-            (RecurrentNormalization.Layer, true, false) => Run<LayerNormalizer, NoNormalizer, TMasks>(operands, buffers),
-            (RecurrentNormalization.Layer, false, true) => Run<NoNormalizer, LayerNormalizer, TMasks>(operands, buffers),
-            (RecurrentNormalization.Rms, true, true) => Run<RmsNormalizer, RmsNormalizer, TMasks>(operands, buffers),
-            (RecurrentNormalization.Rms, true, false) => Run<RmsNormalizer, NoNormalizer, TMasks>(operands, buffers),
-            (RecurrentNormalization.Rms, false, true) => Run<NoNormalizer, RmsNormalizer, TMasks>(operands, buffers),
+            (true, true) => Run<TNorm, TNorm, TMasks>(operands, buffers),
+            (true, false) => Run<TNorm, NoNormalizer, TMasks>(operands, buffers),
+            (false, true) => Run<NoNormalizer, TNorm, TMasks>(operands, buffers),
             _ => Run<NoNormalizer, NoNormalizer, TMasks>(operands, buffers),
         };
+
+    private protected override (Tensor<T> Outputs, Tensor<T>? Cell) RunBatch<TMasks>(
+        in SequenceOperands<T> operands, in SequenceBuffers<T> buffers, in BatchStatistics<T> gates, in BatchStatistics<T> cells) =>
+        SequenceNode<T, LstmBatchKernels<T, TMasks>>.Apply(new(AddsToX, gates, cells), operands, buffers);
 
     private (Tensor<T> Outputs, Tensor<T>? Cell) Run<TGates, TCell, TMasks>(in SequenceOperands<T> operands, in SequenceBuffers<T> buffers)
         where TGates : struct, IRowNormalizer

@@ -15,10 +15,11 @@ public abstract partial class RecurrentCell<T>
     private protected virtual bool AddsToX => IsSummed || NormH is null;
 
     /// <summary>Tells batch norm's statistics where in the whole sequence the next run begins.</summary>
-    internal virtual void PlaceStatistics(int firstStep, bool isFrozen)
+    internal void PlaceStatistics(int firstStep, bool isFrozen)
     {
         NormX?.Place(firstStep, isFrozen);
         NormH?.Place(firstStep, isFrozen);
+        NormC?.Place(firstStep, isFrozen);
     }
 
     /// <summary>Runs the cell over a sequence as one op.</summary>
@@ -32,7 +33,11 @@ public abstract partial class RecurrentCell<T>
             state.Hidden ?? (hidden0 is null ? null : Initial(tape, hidden0, cases)),
             HasCell ? state.Cell ?? (Cell0 is null ? null : Initial(tape, Cell0, cases)) : null);
         Tensor<T> a = FusedInputProduct(noise.Input is { } factors ? x * factors : x);
-        SequenceOperands<T> operands = FusedOperands(new(a, RecurrentWeight(tape), start.Hidden, start.Cell), noise.Padding, phase);
+        SequenceOperands<T> operands = FusedOperands(new(a, RecurrentWeight(tape), start.Hidden, start.Cell), noise.Padding, phase) with
+        {
+            CellGain = NormC?.Gain(tape),
+            CellBias = NormC?.BiasOrZero(tape),
+        };
         SequenceBuffers<T> buffers = Allocate(tape, operands, noise) with { StartsAtZero = startsAtZero };
         (Tensor<T> outputs, Tensor<T>? cell) = RunFused(operands, buffers, noise, phase);
         state = new(outputs.Slice(0, x.Shape[0] - 1, 1).Reshape(cases, Hidden), cell);
@@ -58,9 +63,46 @@ public abstract partial class RecurrentCell<T>
             : operands with { GainX = NormX?.Gain(tape), Shift = shift };
     }
 
-    /// <summary>Chooses the kernels and runs them.</summary>
-    private protected abstract (Tensor<T> Outputs, Tensor<T>? Cell) RunFused(
-        in SequenceOperands<T> operands, in SequenceBuffers<T> buffers, in SequenceNoise<T> noise, Phase phase);
+    /// <summary>Runs kernels that are compiled for the normalization, and for masks or none.</summary>
+    private (Tensor<T> Outputs, Tensor<T>? Cell) RunFused(
+        in SequenceOperands<T> operands, in SequenceBuffers<T> buffers, in SequenceNoise<T> noise, Phase phase) => noise.IsEmpty
+        ? RunFused<NoMasks>(operands, buffers, noise.Padding, phase)
+        : RunFused<Masks>(operands, buffers, noise.Padding, phase);
+
+    private (Tensor<T> Outputs, Tensor<T>? Cell) RunFused<TMasks>(
+        in SequenceOperands<T> operands, in SequenceBuffers<T> buffers, Tensor<T>? padding, Phase phase)
+        where TMasks : struct, IMasking => (NormH ?? NormC) is null
+        ? Run<NoNormalizer, TMasks>(operands, buffers)
+        : Options.Normalization switch
+        {
+            RecurrentNormalization.Layer => Run<LayerNormalizer, TMasks>(operands, buffers),
+            RecurrentNormalization.Rms => Run<RmsNormalizer, TMasks>(operands, buffers),
+            _ => RunBatch<TMasks>(operands, buffers, padding, phase),
+        };
+
+    private (Tensor<T> Outputs, Tensor<T>? Cell) RunBatch<TMasks>(
+        in SequenceOperands<T> operands, in SequenceBuffers<T> buffers, Tensor<T>? padding, Phase phase)
+        where TMasks : struct, IMasking
+    {
+        Tape<T> tape = operands.X.Tape;
+        BatchStatistics<T> gates = NormH?.StatisticsOf(tape, buffers.Steps, buffers.Cases, padding, phase) ?? default;
+        BatchStatistics<T> cells = NormC?.StatisticsOf(tape, buffers.Steps, buffers.Cases, padding, phase) ?? default;
+        (Tensor<T> Outputs, Tensor<T>? Cell) result = RunBatch<TMasks>(operands, buffers, gates, cells);
+        gates.UpdateTables(tape.Backend);
+        cells.UpdateTables(tape.Backend);
+        return result;
+    }
+
+    /// <summary>Runs the kernels that normalize by rows, where the cell is normalized, or not at all.</summary>
+    private protected abstract (Tensor<T> Outputs, Tensor<T>? Cell) Run<TNorm, TMasks>(
+        in SequenceOperands<T> operands, in SequenceBuffers<T> buffers)
+        where TNorm : struct, IRowNormalizer
+        where TMasks : struct, IMasking;
+
+    /// <summary>Runs the kernels of recurrent batch norm; statistics are <c>default</c> where nothing is normalized.</summary>
+    private protected abstract (Tensor<T> Outputs, Tensor<T>? Cell) RunBatch<TMasks>(
+        in SequenceOperands<T> operands, in SequenceBuffers<T> buffers, in BatchStatistics<T> gates, in BatchStatistics<T> cells)
+        where TMasks : struct, IMasking;
 
     /// <summary>What of the recurrent normalization's bias acts as if it were added behind it: all of it, but in a GRU.</summary>
     private protected virtual Tensor<T>? MovableBias(Tape<T> tape) => NormH?.Bias is { } bias ? tape.Watch(bias) : null;

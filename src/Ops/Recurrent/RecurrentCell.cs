@@ -75,6 +75,9 @@ public abstract partial class RecurrentCell<T> : Module<T>
     /// <summary>The normalization of the product with the hidden state, or of the sum of both.</summary>
     private protected RecurrentNorm<T>? NormH { get; }
 
+    /// <summary>The normalization of an LSTM's cell state.</summary>
+    private protected RecurrentNorm<T>? NormC { get; init; }
+
     /// <summary>Whether the products are summed before they are normalized.</summary>
     private protected bool IsSummed { get; }
 

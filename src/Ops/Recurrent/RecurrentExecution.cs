@@ -1,7 +1,6 @@
 namespace MiniGrad.Ops;
 
 /// <summary>How a recurrent network runs. Both ways compute the same, up to rounding.</summary>
-/// <remarks>GRU and simple network have no fused kernels for recurrent batch norm, and run step by step under it always.</remarks>
 public enum RecurrentExecution
 {
     /// <summary>A cell over a sequence is one op: one product and one fused kernel for each step.</summary>

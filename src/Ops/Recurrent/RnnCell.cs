@@ -27,23 +27,15 @@ public sealed class RnnCell<T> : RecurrentCell<T>
         return new(input.Candidate is { } factors ? factors * h : h);
     }
 
-    private protected override bool CanFuse(IBackend<T> backend) =>
-        Options.Normalization != RecurrentNormalization.Batch && backend.Takes<RnnForward<T, NoNormalizer, NoMasks>>();
+    private protected override bool CanFuse(IBackend<T> backend) => Options.Normalization == RecurrentNormalization.Batch
+        ? backend.Takes<RnnBatchForward<T, NoMasks>>()
+        : backend.Takes<RnnForward<T, NoNormalizer, NoMasks>>();
 
-    private protected override (Tensor<T> Outputs, Tensor<T>? Cell) RunFused(
-        in SequenceOperands<T> operands, in SequenceBuffers<T> buffers, in SequenceNoise<T> noise, Phase phase) => noise.IsEmpty
-        ? Run<NoMasks>(operands, buffers)
-        : Run<Masks>(operands, buffers);
+    private protected override (Tensor<T> Outputs, Tensor<T>? Cell) Run<TNorm, TMasks>(
+        in SequenceOperands<T> operands, in SequenceBuffers<T> buffers) =>
+        SequenceNode<T, RnnKernels<T, TNorm, TMasks>>.Apply(new(IsSummed), operands, buffers);
 
-    private (Tensor<T> Outputs, Tensor<T>? Cell) Run<TMasks>(in SequenceOperands<T> operands, in SequenceBuffers<T> buffers)
-        where TMasks : struct, IMasking => (Options.Normalization, NormalizesRows) switch
-        {
-            (RecurrentNormalization.Layer, true) => Run<LayerNormalizer, TMasks>(operands, buffers),
-            (RecurrentNormalization.Rms, true) => Run<RmsNormalizer, TMasks>(operands, buffers),
-            _ => Run<NoNormalizer, TMasks>(operands, buffers),
-        };
-
-    private (Tensor<T> Outputs, Tensor<T>? Cell) Run<TNorm, TMasks>(in SequenceOperands<T> operands, in SequenceBuffers<T> buffers)
-        where TNorm : struct, IRowNormalizer
-        where TMasks : struct, IMasking => SequenceNode<T, RnnKernels<T, TNorm, TMasks>>.Apply(new(IsSummed), operands, buffers);
+    private protected override (Tensor<T> Outputs, Tensor<T>? Cell) RunBatch<TMasks>(
+        in SequenceOperands<T> operands, in SequenceBuffers<T> buffers, in BatchStatistics<T> gates, in BatchStatistics<T> cells) =>
+        SequenceNode<T, RnnBatchKernels<T, TMasks>>.Apply(new(AddsToX, gates), operands, buffers);
 }

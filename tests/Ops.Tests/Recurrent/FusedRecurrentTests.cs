@@ -56,7 +56,9 @@ public class FusedRecurrentTests
     [InlineData("lstm", "tf1")]
     [InlineData("lstm", "batch")]
     [InlineData("gru", "haste")]
+    [InlineData("gru", "batch")]
     [InlineData("rnn", "weight")]
+    [InlineData("rnn", "batch")]
     public void In_segments_that_run_again_it_is_the_same(string cell, string preset)
     {
         RecurrentOptions plain = RecurrentPresets.Named(preset);
@@ -118,6 +120,38 @@ public class FusedRecurrentTests
     ];
 
     [Theory]
+    [InlineData("lstm", GateSplit.Separate)]
+    [InlineData("lstm", GateSplit.Summed)]
+    [InlineData("gru", GateSplit.Separate)]
+    [InlineData("rnn", GateSplit.Separate)]
+    [InlineData("rnn", GateSplit.Summed)]
+    public void So_they_are_under_batch_norm_by_every_mixture_of_switches(string cell, GateSplit split)
+    {
+        foreach (GateBiases biases in Enum.GetValues<GateBiases>())
+        {
+            foreach ((CarriedCell carry, bool gates, bool cellNorm, _, UpdateGate update) in Others)
+            {
+                foreach (bool shares in (bool[])[false, true])
+                {
+                    RecurrentOptions options = RecurrentPresets.Batch with
+                    {
+                        Split = split,
+                        Biases = biases,
+                        Carry = carry,
+                        NormalizesGates = gates,
+                        NormalizesCell = cellNorm,
+                        UpdateGate = update,
+                        SharesInputStatistics = shares,
+                        StatisticsSteps = 4,
+                    };
+                    AssertSame(cell, options, hidden: 5);
+                    AssertSame(cell, options with { Zoneout = 0.2, RecurrentDropout = 0.25 }, hidden: 5, lengths: [6, 2, 5, 6, 3]);
+                }
+            }
+        }
+    }
+
+    [Theory]
     [InlineData("lstm")]
     [InlineData("gru")]
     [InlineData("rnn")]
@@ -138,7 +172,9 @@ public class FusedRecurrentTests
     [InlineData("lstm", "plain")]
     [InlineData("lstm", "batch")]
     [InlineData("gru", "paper")]
+    [InlineData("gru", "batch")]
     [InlineData("rnn", "rms")]
+    [InlineData("rnn", "batch")]
     public void The_number_of_threads_does_not_change_a_bit(string cell, string preset)
     {
         RecurrentRun[] runs = [.. ((int[])[1, 2, 4]).Select(threads =>

@@ -55,7 +55,9 @@ public class RecurrentGradientTests
     [InlineData("lstm", "tf1")]
     [InlineData("lstm", "batch")]
     [InlineData("gru", "paper")]
+    [InlineData("gru", "batch")]
     [InlineData("rnn", "rms")]
+    [InlineData("rnn", "batch")]
     public void Hessian_vector_products_through_fused_cells_agree_with_differences_of_gradients(string cell, string preset)
     {
         using IDualBackend<double> dual = CpuBackend.CreateDual<double>(1);

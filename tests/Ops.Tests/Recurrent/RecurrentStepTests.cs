@@ -16,11 +16,7 @@ public class RecurrentStepTests
             TheoryData<string, string> cells = [];
             foreach ((string cell, string preset) in Networks.CellsAndPresets)
             {
-                // The others under batch norm have no fused kernels.
-                if (cell == "lstm" || preset != "batch")
-                {
-                    cells.Add(cell, preset);
-                }
+                cells.Add(cell, preset);
             }
             return cells;
         }
@@ -50,7 +46,9 @@ public class RecurrentStepTests
     [InlineData("lstm", "paper")]
     [InlineData("lstm", "batch")]
     [InlineData("gru", "paper")]
+    [InlineData("gru", "batch")]
     [InlineData("rnn", "paper")]
+    [InlineData("rnn", "batch")]
     public void Networks_learn_their_batch_by_heart(string cell, string preset)
     {
         using Training training = new(cell, RecurrentPresets.Named(preset));
