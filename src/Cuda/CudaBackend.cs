@@ -65,6 +65,7 @@ internal sealed partial class CudaBackend<T> : IBackend<T>
 {
     private const int Threads = 256;
     private const int BlocksPerMultiprocessor = 16;
+    private const int ChunksPerMultiprocessor = 4; // Of fused kernels, which use more registers and write a partial sum for each chunk.
 
     private readonly CudaDevice device;
     private readonly CudaAllocator allocator;
@@ -115,6 +116,12 @@ internal sealed partial class CudaBackend<T> : IBackend<T>
             CopyBias(call);
         }
         gemm.Multiply(call, accumulate: call.Accumulate || call.Bias.Length > 0);
+    }
+
+    public int Grain(int items, int suggested, int together = 1)
+    {
+        int chunks = Math.Max(1, ChunksPerMultiprocessor * device.Multiprocessors), grain = (items + chunks - 1) / chunks;
+        return Math.Min(items, (grain + together - 1) / together * together);
     }
 
     public bool Takes<TKernel>()

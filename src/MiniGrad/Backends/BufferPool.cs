@@ -41,7 +41,7 @@ public sealed class BufferPool(IDeviceAllocator allocator, bool withTangents = f
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
         ThrowIfDisposed();
         int sizeClass = SizeClass(Math.Max(bytes, 1L << SmallestLog2), out long capacity);
-        capacity = exactSizes ? bytes : capacity;
+        capacity = exactSizes ? Math.Max(bytes, 1) : capacity; // Devices refuse to allocate nothing.
         if (free[sizeClass] is not { } stack || !stack.TryPop(out DeviceBlock? block))
         {
             long total = withTangents ? 2 * capacity : capacity;

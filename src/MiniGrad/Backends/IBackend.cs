@@ -83,6 +83,15 @@ public interface IBackend<T> : IDisposable
     void Run<TKernel>(in TKernel kernel, int items, int grain)
         where TKernel : unmanaged, IKernel<T>;
 
+    /// <summary>
+    /// How many items should make a chunk of <see cref="Run"/>, for kernels whose chunks write partial sums: by the numbers of items and
+    /// the device alone. A processor wants as many as <paramref name="suggested"/>, for its caches; a device as few as occupy all of it.
+    /// </summary>
+    /// <param name="items">All items.</param>
+    /// <param name="suggested">A number that suits a processor.</param>
+    /// <param name="together">Items that one chunk should have at least, as they share cache lines.</param>
+    int Grain(int items, int suggested, int together = 1) => suggested;
+
     /// <summary>Whether <see cref="Run"/> takes this kernel: a device needs its <see cref="IKernel{T}.DeviceSource"/>.</summary>
     bool Takes<TKernel>()
         where TKernel : unmanaged, IKernel<T> => true;

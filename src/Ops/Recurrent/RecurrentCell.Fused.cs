@@ -138,6 +138,7 @@ public abstract partial class RecurrentCell<T>
             Cases = cases,
             Hidden = Hidden,
             Groups = Groups,
+            Grain = tape.Backend.Grain(cases, SequenceBuffers<T>.SuggestedGrain(cases, g)),
             X = x,
             Product = addsToX ? x : tape.Rent<T>(rows * g),
             Activations = NormH is null || NormX?.Statistics is not null ? x : tape.Rent<T>(rows * g),

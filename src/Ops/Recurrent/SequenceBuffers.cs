@@ -121,11 +121,11 @@ internal readonly record struct SequenceBuffers<T>
     /// <summary>Factors of hidden states entering products, N x H; empty without variational dropout.</summary>
     public DeviceBuffer<T> EnteringFactors { get; init; }
 
+    /// <summary>Cases per chunk of the kernels of a step, as the backend wants them.</summary>
+    public required int Grain { get; init; }
+
     /// <summary>G.</summary>
     public int Features => Groups.Features;
-
-    /// <summary>Cases per chunk of the kernels of a step.</summary>
-    public int Grain => Math.Clamp(ElementsPerChunk / Features, 1, Cases);
 
     /// <summary>The number of chunks of a step.</summary>
     public int Chunks => (Cases + Grain - 1) / Grain;
@@ -135,6 +135,9 @@ internal readonly record struct SequenceBuffers<T>
 
     // A quarter of what plain row kernels take: exponentials make a gate dearer than a sum.
     private const int ElementsPerChunk = 4096;
+
+    /// <summary>Cases per chunk that suit a processor's caches.</summary>
+    public static int SuggestedGrain(int cases, int features) => Math.Clamp(ElementsPerChunk / features, 1, cases);
 
     /// <summary>Row <paramref name="row"/> of a buffer with <paramref name="width"/> features.</summary>
     public static DeviceBuffer<T> Row(DeviceBuffer<T> buffer, int row, int width) => buffer.Slice(row * width, width);
