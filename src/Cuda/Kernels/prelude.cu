@@ -70,6 +70,7 @@ DEVICE int thread_in_block() { return threadIdx.x; }
 DEVICE int threads_of_block() { return blockDim.x; }
 DEVICE unsigned first_index() { return blockIdx.x * blockDim.x + threadIdx.x; }
 DEVICE unsigned all_threads() { return gridDim.x * blockDim.x; }
+DEVICE void wait_for_block() { __syncthreads(); }   // Until all threads of the block are here; what they wrote is then seen by all.
 DEVICE int smaller(int a, int b) { return a < b ? a : b; }
 
 // ---- Threads that work on one row together.

@@ -14,6 +14,55 @@ internal readonly struct LstmForward<T, TGates, TCell, TMasks>(SequenceBuffers<T
     where TCell : struct, IRowNormalizer
     where TMasks : struct, IMasking
 {
+    public static string DeviceSource => SequenceSource.Of<TGates, TCell, TMasks>() + """
+        struct Arguments { SequenceBuffers s; int step; };
+
+        DEVICE void run(const Arguments& k, int first, int end, int chunk)
+        {
+            const SequenceBuffers& s = k.s;
+            const int h = s.hidden;
+            for (int n = first; n < end; n++)
+            {
+                const int row = k.step * s.cases + n, gates = row * 4 * h;
+                GateMoments<4> of;
+                measure_gates<Gates>(s, row, of);
+                each(h, h, [&](int j)
+                {
+                    const real f = Sigmoid(gate_sum<Gates>(s, of, row, 0, j)), i = Sigmoid(gate_sum<Gates>(s, of, row, 1, j));
+                    const real o = Sigmoid(gate_sum<Gates>(s, of, row, 2, j)), g = Tanh(gate_sum<Gates>(s, of, row, 3, j));
+                    const int cell = row * h + j;
+                    s.activations[gates + j] = f;
+                    s.activations[gates + h + j] = i;
+                    s.activations[gates + 2 * h + j] = o;
+                    s.activations[gates + 3 * h + j] = g;
+                    s.new_cells[cell] = MultiplyAdd(f, s.cells[cell], i * g * factor(s.candidate_factors, cell));
+                });
+                Moments of_cell = {0, 1};
+                if (Cell::is_present)
+                {
+                    wait_for_block();
+                    of_cell = Cell::measure(&s.new_cells[row * h], h, h, s.epsilon);
+                    Cell::save(of_cell, s.cell_mean, s.cell_rstd, row);
+                }
+                each(h, h, [&](int j)
+                {
+                    const int here = row * h + j, next = here + s.cases * h;
+                    const real cell = s.new_cells[here], x_hat = Cell::x_hat(cell, of_cell);
+                    const real c = Cell::is_present ? MultiplyAdd(s.cell_gain[j], x_hat, s.cell_bias[j]) : cell, u = Tanh(c);
+                    s.cell_tanh[here] = u;
+                    hand_on(s, n, row, j, u * s.activations[gates + 2 * h + j]);
+                    if (masked)
+                    {
+                        const real share = share_of_new(s, s.cell_share, row, j);
+                        s.cells[next] = share * (s.carries_normalized ? c : cell) + (1 - share) * s.cells[here];
+                    }
+                    else if (s.carries_normalized)
+                        s.cells[next] = c;
+                });
+            }
+        }
+        """;
+
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {
