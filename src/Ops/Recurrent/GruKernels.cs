@@ -10,6 +10,40 @@ internal readonly struct GruForward<T, TNorm, TMasks>(SequenceBuffers<T> s, int 
     where TNorm : struct, IRowNormalizer
     where TMasks : struct, IMasking
 {
+    public static string DeviceSource => SequenceSource.Of<TNorm, TMasks>() + """
+        struct Arguments { SequenceBuffers s; int step; };
+
+        DEVICE real gate(const SequenceBuffers& s, const GateMoments<3>& of, int row, int index, int j)
+        {
+            const int feature = index * s.hidden + j;
+            return product_part<Gates>(s, row, feature, of.product[index]) + input_part<Gates>(s, row, feature, of.x[index]);
+        }
+
+        DEVICE void run(const Arguments& k, int first, int end, int chunk)
+        {
+            const SequenceBuffers& s = k.s;
+            const int h = s.hidden;
+            for (int n = first; n < end; n++)
+            {
+                const int row = k.step * s.cases + n, gates = row * 3 * h;
+                GateMoments<3> of;
+                measure_gates<Gates>(s, row, of);
+                each(h, h, [&](int j)
+                {
+                    const real z = Sigmoid(gate(s, of, row, 0, j)), r = Sigmoid(gate(s, of, row, 1, j));
+                    const real own = product_part<Gates>(s, row, 2 * h + j, of.product[2]) + s.own_shift[j];
+                    const real q = Tanh(MultiplyAdd(r, own, input_part<Gates>(s, row, 2 * h + j, of.x[2])));
+                    s.activations[gates + j] = z;
+                    s.activations[gates + h + j] = r;
+                    s.activations[gates + 2 * h + j] = q;
+                    const int here = row * h + j;
+                    const real keep = s.replaces ? 1 - z : z, renew = s.replaces ? z : 1 - z;
+                    hand_on(s, n, row, j, MultiplyAdd(keep, s.states[here], renew * q * factor(s.candidate_factors, here)));
+                });
+            }
+        }
+        """;
+
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {
@@ -105,6 +139,39 @@ internal readonly struct GruBackward<T, TNorm, TMasks>(SequenceBuffers<T> s, Seq
     where TNorm : struct, IRowNormalizer
     where TMasks : struct, IMasking
 {
+    public static string DeviceSource => SequenceSource.Of<TNorm, TMasks>() + """
+        struct Arguments { SequenceBuffers s; SequenceGradients d; int step; };
+
+        DEVICE void run(const Arguments& k, int first, int end, int chunk)
+        {
+            const SequenceBuffers& s = k.s;
+            const SequenceGradients& d = k.d;
+            const int h = s.hidden;
+            for (int n = first; n < end; n++)
+            {
+                const int row = k.step * s.cases + n, gates = row * 3 * h, candidate = group_of(s.groups, 2 * h);
+                const Moments of = Gates::saved(s.mean, s.rstd, row * group_count(s.groups) + candidate);
+                each(h, h, [&](int j)
+                {
+                    const int here = row * h + j, passed = n * h + j;
+                    const real z = s.activations[gates + j], r = s.activations[gates + h + j], q = s.activations[gates + 2 * h + j];
+                    const real kept = factor(s.candidate_factors, here), taken = take_hidden(s, d, n, row, j);
+                    const real dh = masked ? taken : taken + d.direct[passed];
+                    const real keep = s.replaces ? 1 - z : z, renew = s.replaces ? z : 1 - z, difference = s.states[here] - q * kept;
+                    const real dz = dh * (s.replaces ? -difference : difference) * z * (1 - z), dq = dh * renew * kept * (1 - q * q);
+                    const real own = product_part<Gates>(s, row, 2 * h + j, of) + s.own_shift[j], dr = dq * own * r * (1 - r);
+                    d.x[gates + j] = d.product[gates + j] = dz;
+                    d.x[gates + h + j] = d.product[gates + h + j] = dr;
+                    d.x[gates + 2 * h + j] = dq;
+                    d.product[gates + 2 * h + j] = dq * r;
+                    d.own_shift[chunk * h + j] += dq * r;
+                    d.direct[passed] = masked ? d.direct[passed] + dh * keep : dh * keep;
+                });
+                gates_backward<Gates>(s, d, d.product, row, chunk);
+            }
+        }
+        """;
+
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {

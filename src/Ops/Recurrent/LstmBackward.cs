@@ -57,7 +57,7 @@ internal readonly struct LstmBackward<T, TGates, TCell, TMasks>(SequenceBuffers<
                     d.x[gates + 3 * h + j] = dc * i * kept * (1 - g * g);
                     d.cell[carried] = masked ? MultiplyAdd(dc, f, (1 - share) * dcarried) : dc * f;
                 });
-                gates_backward<Gates>(s, d, row, chunk);
+                gates_backward<Gates>(s, d, d.x, row, chunk);
             }
         }
         """;

@@ -239,10 +239,11 @@ internal static class SequenceSource
                     group_length(s.groups, group), s.hidden, s.epsilon, of);
             }
         }
-        template <class Norm> DEVICE void gates_backward(const SequenceBuffers& s, const SequenceGradients& d, int row, int chunk)
+        template <class Norm> DEVICE void gates_backward(
+            const SequenceBuffers& s, const SequenceGradients& d, const Buffer<real>& of_product, int row, int chunk)
         {
             add_shift<Norm>(s, d, row, chunk);
-            product_backward<Norm>(s, d, d.x, row, chunk);
+            product_backward<Norm>(s, d, of_product, row, chunk);
             input_backward<Norm>(s, d, row, chunk);
         }
         """;
