@@ -10,6 +10,28 @@ internal readonly struct RnnForward<T, TNorm, TMasks>(SequenceBuffers<T> s, int 
     where TNorm : struct, IRowNormalizer
     where TMasks : struct, IMasking
 {
+    public static string DeviceSource => SequenceSource.Of<TNorm, TMasks>() + """
+        struct Arguments { SequenceBuffers s; int step; };
+
+        DEVICE void run(const Arguments& k, int first, int end, int chunk)
+        {
+            const SequenceBuffers& s = k.s;
+            for (int n = first; n < end; n++)
+            {
+                const int row = k.step * s.cases + n;
+                GateMoments<1> of;
+                measure_gates<Gates>(s, row, of);
+                each(s.hidden, s.hidden, [&](int j)
+                {
+                    const int here = row * s.hidden + j;
+                    const real y = Tanh(gate_sum<Gates>(s, of, row, 0, j));
+                    s.activations[here] = y;
+                    hand_on(s, n, row, j, y * factor(s.candidate_factors, here));
+                });
+            }
+        }
+        """;
+
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {
@@ -49,6 +71,27 @@ internal readonly struct RnnBackward<T, TNorm, TMasks>(SequenceBuffers<T> s, Seq
     where TNorm : struct, IRowNormalizer
     where TMasks : struct, IMasking
 {
+    public static string DeviceSource => SequenceSource.Of<TNorm, TMasks>() + """
+        struct Arguments { SequenceBuffers s; SequenceGradients d; int step; };
+
+        DEVICE void run(const Arguments& k, int first, int end, int chunk)
+        {
+            const SequenceBuffers& s = k.s;
+            const SequenceGradients& d = k.d;
+            for (int n = first; n < end; n++)
+            {
+                const int row = k.step * s.cases + n;
+                each(s.hidden, s.hidden, [&](int j)
+                {
+                    const int here = row * s.hidden + j;
+                    const real y = s.activations[here], dy = take_hidden(s, d, n, row, j) * factor(s.candidate_factors, here);
+                    d.x[here] = dy * (1 - y * y);
+                });
+                gates_backward<Gates>(s, d, d.x, row, chunk);
+            }
+        }
+        """;
+
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {
