@@ -63,6 +63,11 @@ public static class DevicePicker
         where T : unmanaged, IFloatingPointIeee754<T> =>
         device == "auto" ? $"{backend.Name} (auto: {CudaBackend.Refusal() ?? "there is a CUDA device."})" : backend.Name;
 
+    /// <summary>A line on how many of the training steps a GPU launched as graphs; empty for a CPU.</summary>
+    public static string DescribeSteps<T>(IBackend<T> backend, long steps)
+        where T : unmanaged, IFloatingPointIeee754<T> => CudaBackend.GraphLaunches(backend) is { } launches
+            ? $"{launches} of {steps} training steps were launched as graphs\n" : "";
+
     private static IBackend<T> CreateOnGpu<T>(bool tf32)
         where T : unmanaged, IFloatingPointIeee754<T>
     {

@@ -15,7 +15,7 @@ internal sealed class CompareCommand(ComparisonSettings settings, CompareOptions
     private int Run<T>(CancellationToken stop)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
-        using IBackend<T> backend = DevicePicker.Create<T>(settings.Device, settings.Threads);
+        using IBackend<T> backend = DevicePicker.Create<T>(settings.Device, settings.Threads, settings.Tf32);
         Schedule schedule = backend.Name.StartsWith("cpu", StringComparison.Ordinal)
             ? Schedule.Share(settings.Threads, settings.RunCount) : Schedule.OneByOne(settings.Threads);
         OutputDirectory directory = OutputDirectory.Prepare(options.Out, settings.Experiment, options.DryRun);
@@ -31,6 +31,10 @@ internal sealed class CompareCommand(ComparisonSettings settings, CompareOptions
             ReproducingCommand.For(settings), MachineFacts.Version(), MachineFacts.Of(backend.Name, schedule), settings, runs,
             stop.IsCancellationRequested);
         ConsoleTable.Print(console, comparison);
+        if (options.Verbose && runs.Sum(run => run.GraphSteps) is > 0 and long graphs)
+        {
+            output.WriteLine($"{graphs} training steps were launched as graphs");
+        }
         if (schedule.Caution is { } caution)
         {
             output.WriteLine(caution);
@@ -51,7 +55,7 @@ internal sealed class CompareCommand(ComparisonSettings settings, CompareOptions
     {
         IBackend<T>[] backends = schedule.SideBySide == 1
             ? [backend]
-            : [.. Enumerable.Range(0, schedule.SideBySide).Select(_ => DevicePicker.Create<T>(settings.Device, schedule.ThreadsEach))];
+            : [.. Enumerable.Range(0, schedule.SideBySide).Select(_ => DevicePicker.Create<T>(settings.Device, schedule.ThreadsEach, settings.Tf32))];
         try
         {
             return ProgressDisplay.Show(console, output, settings, display =>

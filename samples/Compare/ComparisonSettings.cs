@@ -26,6 +26,8 @@ internal abstract record ComparisonSettings
 
     public required string Device { get; init; }
 
+    public bool Tf32 { get; init; }
+
     public required int Threads { get; init; }
 
     public required bool DryRun { get; init; }

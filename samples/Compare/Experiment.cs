@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Numerics;
 using MiniGrad.Backends;
+using MiniGrad.Cuda;
 
 namespace MiniGrad.Samples.Compare;
 
@@ -35,7 +36,9 @@ internal sealed class Experiment<T>(
         string seedText = settings.Seeds.Count > 1 ? $" seed {job.Seed}" : "";
         using TrainingRun<T> run = settings.CreateRun(backend, job.Norm, job.BatchSize, job.Seed);
         IRunObserver observer = display.Begin($"{job.Norm} batch {job.BatchSize}{seedText}", (long)run.Epochs * run.StepsPerEpoch);
+        long launches = CudaBackend.GraphLaunches(backend) ?? 0;
         RunResult result = run.Train(observer, stop);
+        result = result with { GraphSteps = (CudaBackend.GraphLaunches(backend) ?? 0) - launches };
         observer.End(result);
         return result;
     }

@@ -20,6 +20,9 @@ internal abstract class CompareOptions
     [Option("device", Default = "auto", HelpText = "cpu, cuda or auto.")]
     public string Device { get; set; } = "";
 
+    [Option("tf32", HelpText = "Let a GPU round the operands of matrix products to TF32: faster, with 10 bits of mantissa.")]
+    public bool Tf32 { get; set; }
+
     [Option("threads", Default = 0, HelpText = "Threads of the CPU, each training a network of its own; 0 is one per core. Results do not depend on it.")]
     public int Threads { get; set; }
 

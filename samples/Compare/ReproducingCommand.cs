@@ -21,6 +21,10 @@ internal static class ReproducingCommand
             "--device", settings.Device,
             "--threads", settings.Threads.ToString(CultureInfo.InvariantCulture),
         ];
+        if (settings.Tf32)
+        {
+            words.Add("--tf32");
+        }
         if (settings.DryRun)
         {
             words.Add("--dry-run");

@@ -38,6 +38,9 @@ internal sealed record RunResult(string Norm, int BatchSize, ulong Seed, int Par
     /// <summary>Training steps per second, evaluation not counted.</summary>
     public double StepsPerSecond { get; init; }
 
+    /// <summary>How many of its training steps a GPU launched as graphs.</summary>
+    public long GraphSteps { get; init; }
+
     /// <summary>The test error after the last epoch, as a fraction of 1; null if no epoch was finished or training diverged.</summary>
     public double? FinalTestError => Diverged is null && Epochs.Count > 0 ? Epochs[^1].TestError : null;
 

@@ -100,6 +100,10 @@ internal static class ResultsJson
             WriteDynamics(json, run.Dynamics);
         }
         json.WriteNumber("stepsPerSecond", Math.Round(run.StepsPerSecond, 2));
+        if (run.GraphSteps > 0)
+        {
+            json.WriteNumber("graphSteps", run.GraphSteps);
+        }
         if (run.Diverged is { } diverged)
         {
             json.WriteStartObject("diverged");

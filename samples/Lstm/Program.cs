@@ -63,11 +63,15 @@ internal static class Program
             }
 
             // Forward: how surprised is the model by these characters? Backward, as far as the piece goes; then a step the other way.
-            Tensor loss = Loss(model, tape, pieces, piece, state, Phase.Training);
-            tape.Backward(loss);
-            model.Parameters.ClipGradientNorm(options.Clip);
-            optimizer.Step();
-            optimizer.ZeroGradients();
+            Tensor loss;
+            using (backend.BeginStep()) // A GPU launches what repeats as a whole.
+            {
+                loss = Loss(model, tape, pieces, piece, state, Phase.Training);
+                tape.Backward(loss);
+                model.Parameters.ClipGradientNorm(options.Clip);
+                optimizer.Step();
+                optimizer.ZeroGradients();
+            }
             trained += loss.Item();
             tape.Reset(); // Gives the memory of this step to the next; the state's values stay.
             clock.Stop();
@@ -80,8 +84,8 @@ internal static class Program
                 double validation = Validate(model, tape, text, options);
                 output.WriteLine(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"step {step}/{last}  bits per character: train {Bits(trained / (step - reported)):0.000}  " +
-                    $"validation {Bits(validation):0.000}  {clock.Elapsed.TotalSeconds:0.0} s"));
+                    $"step {step}/{last}  bits per character: train {Bits(trained / (step - reported), options)}  " +
+                    $"validation {Bits(validation, options)}  {clock.Elapsed.TotalSeconds:0.0} s"));
                 (trained, reported) = (0, step);
                 if (options.Sample > 0)
                 {
@@ -89,6 +93,7 @@ internal static class Program
                 }
             }
         }
+        output.Write(DevicePicker.DescribeSteps(backend, last));
     }
 
     /// <summary>The mean cross-entropy of the characters of a piece; the state goes on to the next piece.</summary>
@@ -123,5 +128,6 @@ internal static class Program
     }
 
     /// <summary>Cross-entropy in bits: how long the text would be if it were compressed with the model.</summary>
-    private static double Bits(double nats) => nats / Math.Log(2);
+    private static string Bits(double nats, Options options) =>
+        (nats / Math.Log(2)).ToString(options.Verbose ? "0.0000000" : "0.000", CultureInfo.InvariantCulture);
 }

@@ -52,6 +52,7 @@ internal static class Program
             (double testLoss, double testError) = Test(model, tape, tests);
             log.Write(epoch, optimizer.StepCount, trainLoss, testLoss, testError, clock.Elapsed.TotalSeconds);
         }
+        output.Write(DevicePicker.DescribeSteps(backend, optimizer.StepCount));
     }
 
     /// <summary>One step for each batch; returns the mean loss.</summary>
@@ -61,15 +62,18 @@ internal static class Program
         int count = 0;
         foreach (Batch<float> batch in batches.NextEpoch())
         {
-            // Forward: how wrong is the model on these images?
-            Tensor scores = model.Forward(tape.Constant(batch.Images, batch.Shape), Phase.Training);
-            Tensor loss = scores.SoftmaxCrossEntropy(batch.Labels);
+            Tensor loss;
+            using (tape.Backend.BeginStep()) // A GPU launches what repeats as a whole.
+            {
+                // Forward: how wrong is the model on these images?
+                Tensor scores = model.Forward(tape.Constant(batch.Images, batch.Shape), Phase.Training);
+                loss = scores.SoftmaxCrossEntropy(batch.Labels);
 
-            // Backward: which way does each parameter make it worse? Then a step the other way.
-            tape.Backward(loss);
-            optimizer.Step();
-            optimizer.ZeroGradients();
-
+                // Backward: which way does each parameter make it worse? Then a step the other way.
+                tape.Backward(loss);
+                optimizer.Step();
+                optimizer.ZeroGradients();
+            }
             sum += batch.Labels.Length * loss.Item();
             count += batch.Labels.Length;
             tape.Reset(); // Gives the memory of this step to the next.

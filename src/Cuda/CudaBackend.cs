@@ -33,9 +33,9 @@ public static class CudaBackend
         }
     }
 
-    /// <summary>How many training steps (<see cref="IBackend{T}.BeginStep"/>) were launched as graphs; 0 where there are none.</summary>
-    public static long GraphLaunches<T>(IBackend<T> backend)
-        where T : unmanaged, IFloatingPointIeee754<T> => (backend as CudaBackend<T>)?.Device.Steps?.Launches ?? 0;
+    /// <summary>How many training steps (<see cref="IBackend{T}.BeginStep"/>) were launched as graphs; null on other devices.</summary>
+    public static long? GraphLaunches<T>(IBackend<T> backend)
+        where T : unmanaged, IFloatingPointIeee754<T> => backend is CudaBackend<T> cuda ? cuda.Device.Steps?.Launches ?? 0 : null;
 
     /// <summary>A backend with memory from a pool of the caller's making.</summary>
     internal static CudaBackend<T> CreateWithPool<T>(CudaOptions options, Func<IDeviceAllocator, BufferPool> makePool)
@@ -82,7 +82,7 @@ internal sealed partial class CudaBackend<T> : IBackend<T>
         kernels = new KernelCache<T>(device);
         staging = new StagingBuffers(device);
         gemm = new CudaGemm<T>(device, options.AllowTf32);
-        string precision = typeof(T) == typeof(double) ? "float64" : options.AllowTf32 ? "float32, products in TF32" : "float32";
+        string precision = typeof(T) == typeof(double) ? "float64" : Tf32(options) is { } tf32 ? $"float32, products in {tf32}" : "float32";
         Name = $"cuda, {device.Name} ({device.Major}.{device.Minor}), {precision}";
     }
 
@@ -178,6 +178,14 @@ internal sealed partial class CudaBackend<T> : IBackend<T>
             Copy(new CopyCall<T>(call.Bias, repeated, c, rows, new Shape(call.M, call.N), T.One, call.Accumulate));
         }
     }
+
+    /// <summary>What products of float are computed in, where it is not float.</summary>
+    private static string? Tf32(CudaOptions options) => Environment.GetEnvironmentVariable("NVIDIA_TF32_OVERRIDE") switch
+    {
+        "0" => null,
+        "1" => "TF32 (NVIDIA_TF32_OVERRIDE=1)",
+        _ => options.AllowTf32 ? "TF32" : null,
+    };
 
     private void RequireLength(int host, int buffer)
     {

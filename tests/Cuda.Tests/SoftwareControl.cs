@@ -13,10 +13,15 @@ internal static partial class SoftwareDevice
         Random,
     }
 
-    /// <summary>How the device behaves; the defaults are those it starts with.</summary>
+    /// <summary>How the device behaves; the defaults are those it starts with. A GPU has ways of its own and is left alone.</summary>
     public static void Configure(
-        bool lazy = false, Order order = Order.Forward, long memory = 1L << 32, int driverVersion = 13000, int capability = 90) =>
-        softcuda_configure(new Settings(lazy ? 1 : 0, (int)order, 1, (nuint)memory, driverVersion, capability));
+        bool lazy = false, Order order = Order.Forward, long memory = 1L << 32, int driverVersion = 13000, int capability = 90)
+    {
+        if (!IsHardware)
+        {
+            softcuda_configure(new Settings(lazy ? 1 : 0, (int)order, 1, (nuint)memory, driverVersion, capability));
+        }
+    }
 
     /// <summary>Makes the n-th call of an entry point from now on fail with a code.</summary>
     public static void FailCall(string entry, int nth, int code) => softcuda_fault(entry, nth, code);

@@ -5,7 +5,7 @@ using MiniGrad.Training;
 namespace MiniGrad.Cuda.Tests;
 
 /// <summary>Steps launched as graphs give bit for bit what they give one by one.</summary>
-public class StepGraphTests : SoftwareDeviceTest
+public class StepGraphTests : DeviceTest
 {
     private const int Steps = 12, Learned = 2, Settling = 1; // In the second step memory may still lie elsewhere than in the first.
 
@@ -108,7 +108,7 @@ public class StepGraphTests : SoftwareDeviceTest
     {
         using IBackend<float> cpu = Ops.Cpu.CpuBackend.Create<float>(1);
         Assert.Null(cpu.BeginStep());
-        Assert.Equal(0, CudaBackend.GraphLaunches(cpu));
+        Assert.Null(CudaBackend.GraphLaunches(cpu));
     }
 
     private static void AssertSameBits(int leastLaunches, Func<IBackend<float>, bool, float[]> train)
@@ -116,7 +116,7 @@ public class StepGraphTests : SoftwareDeviceTest
         using CudaBackend<float> plain = Create<float>(), graphs = Create<float>();
         Assert.Equal(train(plain, false), train(graphs, true));
         Assert.Equal(0, CudaBackend.GraphLaunches(plain));
-        Assert.InRange(CudaBackend.GraphLaunches(graphs), leastLaunches, Steps - Learned);
+        Assert.InRange(CudaBackend.GraphLaunches(graphs)!.Value, leastLaunches, Steps - Learned);
     }
 
     /// <summary>The losses and weights of a network with dropout under Adam: masks and rates differ at every step.</summary>

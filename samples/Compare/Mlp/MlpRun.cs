@@ -63,10 +63,14 @@ internal sealed class MlpRun<T> : TrainingRun<T>
     {
         epoch.MoveNext();
         Batch<T> batch = epoch.Current;
-        Tensor<T> loss = model.Forward(tape.Constant(batch.Images, batch.Shape)).SoftmaxCrossEntropy(batch.Labels);
-        tape.Backward(loss);
-        optimizer.Step();
-        optimizer.ZeroGradients();
+        Tensor<T> loss;
+        using (tape.Backend.BeginStep())
+        {
+            loss = model.Forward(tape.Constant(batch.Images, batch.Shape)).SoftmaxCrossEntropy(batch.Labels);
+            tape.Backward(loss);
+            optimizer.Step();
+            optimizer.ZeroGradients();
+        }
         double value = double.CreateChecked(loss.Item());
         tape.Reset();
         return (value, batch.Labels.Length);

@@ -72,6 +72,7 @@ internal sealed record MlpSettings : ComparisonSettings
             BatchVariance = Choices.Require("--batch-variance", options.BatchVariance, ["paper", "biased", "unbiased"]),
             Dtype = Choices.Require("--dtype", options.Dtype, ["float", "double"]),
             Device = options.Device,
+            Tf32 = options.Tf32,
             Threads = options.Threads,
             DryRun = options.DryRun,
             Data = LoadAfterDeviceCheck(options),

@@ -97,6 +97,7 @@ internal sealed record LstmSettings : ComparisonSettings
                 ? options.ForgetBias : throw new InputException($"--forget-bias {Word(options.ForgetBias)}: must be a number."),
             Dtype = Choices.Require("--dtype", options.Dtype, ["float", "double"]),
             Device = options.Device,
+            Tf32 = options.Tf32,
             Threads = options.Threads,
             DryRun = options.DryRun,
         };

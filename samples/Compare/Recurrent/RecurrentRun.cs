@@ -64,11 +64,15 @@ internal sealed class RecurrentRun<T> : TrainingRun<T>
     protected override (double Loss, int Cases) Step()
     {
         SequenceBatch<T> batch = task.NextTraining();
-        Tensor<T> loss = Loss(Answer(task, batch, state, noise, Phase.Training), task, batch);
-        tape.Backward(loss);
-        model.Parameters.ClipGradientNorm(settings.Clip);
-        optimizer.Step();
-        optimizer.ZeroGradients();
+        Tensor<T> loss;
+        using (backend.BeginStep())
+        {
+            loss = Loss(Answer(task, batch, state, noise, Phase.Training), task, batch);
+            tape.Backward(loss);
+            model.Parameters.ClipGradientNorm(settings.Clip);
+            optimizer.Step();
+            optimizer.ZeroGradients();
+        }
         double value = settings.LossUnit * double.CreateChecked(loss.Item());
         tape.Reset();
         return (value, batch.Cases);
