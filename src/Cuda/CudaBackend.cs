@@ -125,7 +125,7 @@ internal sealed partial class CudaBackend<T> : IBackend<T>
     }
 
     public bool Takes<TKernel>()
-        where TKernel : unmanaged, IKernel<T> => TKernel.DeviceSource is not null;
+        where TKernel : unmanaged, IKernel<T> => DeviceSource<TKernel>.Text is not null;
 
     public void Run<TKernel>(in TKernel kernel, int items, int grain)
         where TKernel : unmanaged, IKernel<T>
@@ -133,7 +133,7 @@ internal sealed partial class CudaBackend<T> : IBackend<T>
         device.MakeCurrent();
         if (!kernels.TryGet(typeof(TKernel), "run_kernel", out Kernel function))
         {
-            string source = TKernel.DeviceSource ?? throw new NotSupportedException(
+            string source = DeviceSource<TKernel>.Text ?? throw new NotSupportedException(
                 $"{typeof(TKernel).Name} has no DeviceSource, so only a CPU backend can run it.");
             string check = $"static_assert(sizeof(Arguments) == {Unsafe.SizeOf<TKernel>()}, \"Arguments differ from the fields of the kernel\");";
             function = kernels.Load(typeof(TKernel), "run_kernel", "run", $"{source}\n{check}\n");
@@ -198,4 +198,11 @@ internal sealed partial class CudaBackend<T> : IBackend<T>
 
     /// <summary>Blocks for a kernel whose threads each take every n-th item.</summary>
     private long Blocks(long items) => Math.Clamp((items + Threads - 1) / Threads, 1, BlocksPerMultiprocessor * (long)device.Multiprocessors);
+
+    /// <summary>The source of a fused kernel, put together once: every op asks whether there is one.</summary>
+    private static class DeviceSource<TKernel>
+        where TKernel : unmanaged, IKernel<T>
+    {
+        public static readonly string? Text = TKernel.DeviceSource;
+    }
 }

@@ -18,6 +18,7 @@ public abstract partial class RecurrentCell<T> : Module<T>
 {
     private readonly Parameter<T> weightX, weightH;
     private readonly Parameter<T>? lengthX, lengthH, hidden0;
+    private Tensor<T>[] outputs = []; // Of the steps of a sequence; kept for the next.
 
     private protected RecurrentCell(
         IBackend<T> backend, int inputs, int hidden, GateGroups groups, GateSplit split, bool addsBiasToSum, Philox random,
@@ -109,7 +110,7 @@ public abstract partial class RecurrentCell<T> : Module<T>
         Tensor<T> a = InputProduct(noise.Input is { } factors ? x * factors : x, noise.Padding, phase);
         Tensor<T> weight = RecurrentWeight(x.Tape);
         RecurrentState<T> now = Start(x.Tape, state, cases);
-        Tensor<T>[] outputs = new Tensor<T>[steps];
+        outputs = outputs.Length < steps ? new Tensor<T>[steps] : outputs;
         for (int t = 0; t < steps; t++)
         {
             Tensor<T> hidden = now.Hidden!.Value, product = (noise.HiddenInput is { } kept ? hidden * kept : hidden).Affine(weight);
@@ -123,7 +124,7 @@ public abstract partial class RecurrentCell<T> : Module<T>
             trace?.Add(new(h, c, gates!));
         }
         state = now;
-        return Tensor<T>.Stack(outputs, 0);
+        return Tensor<T>.Stack(outputs.AsSpan(0, steps), 0);
     }
 
     /// <summary>The equations of one step.</summary>
