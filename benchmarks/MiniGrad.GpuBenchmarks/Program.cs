@@ -1,4 +1,5 @@
-// Times what the goals of benchmarks/gpu are about and prints one line each: name, microseconds, bytes that have to be moved.
+// Times what the goals of benchmarks/gpu are about and prints one line each: name, microseconds, bytes that have to be
+// moved, managed bytes allocated, seconds of the first run.
 // Options: --small for sizes that a software device can do.
 
 using System.Globalization;
@@ -20,6 +21,6 @@ Clock clock = new(backend, turns: small ? 2 : 30);
 (int rows, int columns) = small ? (24, 700) : (16384, 4096);
 foreach (Timing timing in KernelCases.Run(tape, clock, rows, columns).Concat(TrainingCases.Run(tape, clock, small)))
 {
-    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{timing.Name},{timing.Microseconds:0.0},{timing.Bytes}"));
+    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{timing.Name},{timing.Microseconds:0.0},{timing.Bytes},{timing.ManagedBytes},{timing.FirstSeconds:0.000}"));
 }
 return 0;

@@ -30,13 +30,15 @@ internal static class TrainingCases
         using Mlp<float> model = new(
             backend, inputs, [hidden], 10, new Philox(1), NormalizationScheme.None, Activation.Relu);
         using Sgd<float> optimizer = new(model.Parameters, 0.1);
-        float[] x = Normal(rows * inputs);
+        using Parameter<float> x = new(backend, "x", new Shape(rows, inputs));
+        x.Set(Normal(rows * inputs));
         int[] labels = [.. Enumerable.Range(0, rows).Select(row => row % 10)];
-        return clock.Time(name, 0, () => run(Step));
+        Action step = Step;
+        return clock.Time(name, 0, () => run(step));
 
         void Step()
         {
-            Tensor<float> scores = model.Forward(tape.Constant(x, new Shape(rows, inputs)), Phase.Training);
+            Tensor<float> scores = model.Forward(Input(tape, x), Phase.Training);
             tape.Backward(scores.SoftmaxCrossEntropy(labels));
             optimizer.Step();
             optimizer.ZeroGradients();
@@ -50,19 +52,22 @@ internal static class TrainingCases
         using Lstm<float> model = new(tape.Backend, hidden, hidden, new Philox(1), RecurrentPresets.Paper);
         using Parameter<float> x = new(tape.Backend, "x", new Shape(steps, cases, hidden));
         x.Set(Normal(steps * cases * hidden));
-        return clock.Time(name, 0, () => run(Step));
+        Action step = Step;
+        return clock.Time(name, 0, () => run(step));
 
         void Step()
         {
-            tape.Backward(model.Forward(tape.Watch(x)).Sum());
-            x.ZeroGradient();
-            foreach (Parameter<float> parameter in model.Parameters)
+            tape.Backward(model.Forward(Input(tape, x)).Sum());
+            for (int i = 0; i < model.Parameters.Count; i++)
             {
-                parameter.ZeroGradient();
+                model.Parameters[i].ZeroGradient();
             }
             tape.Reset();
         }
     }
+
+    /// <summary>Data that are on the device already, as PyTorch's are.</summary>
+    private static Tensor<float> Input(Tape<float> tape, Parameter<float> x) => tape.NewView(x.Value, x.Shape, needsGradient: false);
 
     private static float[] Normal(int count)
     {

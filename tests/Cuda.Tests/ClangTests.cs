@@ -3,6 +3,7 @@ using System.Numerics;
 namespace MiniGrad.Cuda.Tests;
 
 /// <summary>Every kernel through clang's front end for CUDA, down to PTX: another reader than g++, which knows address spaces.</summary>
+[Trait(SoftwareDeviceTest.Needs, "clang")]
 public class ClangTests
 {
     private static readonly string? Clang = Enumerable.Range(16, 10).Reverse().Select(version => $"clang++-{version}").FirstOrDefault(Tool.Exists);

@@ -3,6 +3,7 @@ using MiniGrad.Backends;
 namespace MiniGrad.Cuda.Tests;
 
 /// <summary>The software device itself: it must see what a GPU lets pass, or tests on it would prove little.</summary>
+[Trait(SoftwareDeviceTest.Needs, "software device")]
 public class DeviceStrictnessTests : SoftwareDeviceTest
 {
     private const int IllegalAddress = 700, LaunchFailed = 719;

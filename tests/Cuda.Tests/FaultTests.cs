@@ -6,6 +6,7 @@ using MiniGrad.Training;
 namespace MiniGrad.Cuda.Tests;
 
 /// <summary>Every call into CUDA fails once: the error names the call and the code, nothing leaks, and the next backend works.</summary>
+[Trait(SoftwareDeviceTest.Needs, "software device")]
 public class FaultTests : SoftwareDeviceTest
 {
     private const int InvalidValue = 1, OutOfMemory = 2;

@@ -7,7 +7,7 @@ using MiniGrad.Training;
 namespace MiniGrad.Cuda.Tests;
 
 /// <summary>Twenty steps of training give the processor's losses and weights, in every mode of the device.</summary>
-public class TrainingTests : SoftwareDeviceTest
+public class TrainingTests : DeviceTest
 {
     [Theory]
     [InlineData(false, SoftwareDevice.Order.Forward)]
