@@ -15,7 +15,7 @@ public sealed class Parameter<T> : IDisposable
     private readonly DeviceBlock valueBlock, gradientBlock;
     private readonly DeviceBuffer<T> value, gradient;
     private OuterProducts<T> product;
-    private bool disposed;
+    private bool isSpent, disposed;
 
     /// <summary>A parameter of zeros.</summary>
     /// <param name="backend">Where it lives.</param>
@@ -62,11 +62,13 @@ public sealed class Parameter<T> : IDisposable
     public bool HasGradient { get; private set; }
 
     /// <summary>The sum of the gradients of all backward passes since the last <see cref="ZeroGradient"/>, row-major.</summary>
+    /// <exception cref="InvalidOperationException">A step computed it in passing and did not keep it.</exception>
     public DeviceBuffer<T> Gradient
     {
         get
         {
             ThrowIfDisposed();
+            ThrowIfSpent();
             if (!HasGradient)
             {
                 Backend.Fill(gradient, T.Zero);
@@ -81,6 +83,10 @@ public sealed class Parameter<T> : IDisposable
     public void Set(ReadOnlySpan<T> host)
     {
         Operands.RequireCount("Set", host.Length, Shape);
+        if (product.Shares.Length > 0)
+        {
+            MultiplyOut(); // From the value that was.
+        }
         Backend.Upload(host, Value);
     }
 
@@ -103,7 +109,7 @@ public sealed class Parameter<T> : IDisposable
     /// <summary>Makes the gradient zero: the next backward pass assigns it instead of adding, so that no memory is filled here.</summary>
     public void ZeroGradient()
     {
-        HasGradient = false;
+        HasGradient = isSpent = false;
         product = default;
     }
 
@@ -124,8 +130,24 @@ public sealed class Parameter<T> : IDisposable
     /// <summary>Whether a gradient that is a product of few rows is multiplied out only when it is read.</summary>
     internal bool DefersProducts { get; set; }
 
-    /// <summary>The gradient, without multiplying it out if that was put off.</summary>
-    internal (DeviceBuffer<T> Gradient, OuterProducts<T> Product) DeferredGradient => product.Rows > 0 ? (gradient, product) : (Gradient, default);
+    /// <summary>
+    /// The gradient for an update, without multiplying it out if that was put off. One that takes shares of the value is spent then: the
+    /// value is about to change.
+    /// </summary>
+    internal (DeviceBuffer<T> Gradient, OuterProducts<T> Product) GradientForUpdate()
+    {
+        if (product.Rows == 0)
+        {
+            return (Gradient, default);
+        }
+        OuterProducts<T> taken = product;
+        if (taken.Shares.Length > 0)
+        {
+            isSpent = true;
+            product = default;
+        }
+        return (gradient, taken);
+    }
 
     /// <summary>Puts off the product that is the gradient so far; false if it has to be computed now.</summary>
     internal bool TryDefer(in OuterProducts<T> sum)
@@ -138,12 +160,27 @@ public sealed class Parameter<T> : IDisposable
         return HasGradient = true;
     }
 
+    /// <summary>Puts off taking these shares of the value's columns; false if it has to be done now.</summary>
+    internal bool TryDefer(DeviceBuffer<T> shares)
+    {
+        if (product.Rows == 0 || product.Shares.Length > 0)
+        {
+            return false;
+        }
+        product = product with { Shares = shares };
+        return true;
+    }
+
     /// <summary>Computes a product that was put off: what it reads is about to change, or the gradient is asked for.</summary>
     internal void MultiplyOut()
     {
         if (product.Rows > 0)
         {
             Backend.Gemm(product.Into(new GradientSink<T>(gradient, Accumulate: false)));
+            if (product.Shares.Length > 0)
+            {
+                ColumnShares<T>.Take(Backend, value, product.Shares, new GradientSink<T>(gradient, Accumulate: true));
+            }
             product = default;
         }
     }
@@ -151,10 +188,21 @@ public sealed class Parameter<T> : IDisposable
     internal GradientSink<T> TakeSink()
     {
         ThrowIfDisposed();
+        ThrowIfSpent();
         MultiplyOut();
         GradientSink<T> sink = new(gradient, HasGradient);
         HasGradient = true;
         return sink;
+    }
+
+    private void ThrowIfSpent()
+    {
+        if (isSpent)
+        {
+            throw new InvalidOperationException(
+                $"The gradient of {this} was computed while the optimizer changed the value it depends on, and was not kept: read it before " +
+                "the step, call ZeroGradient after it, or leave FusesProducts off.");
+        }
     }
 
     private void ThrowIfDisposed()

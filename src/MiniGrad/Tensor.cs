@@ -67,6 +67,19 @@ public readonly struct Tensor<T>
         }
     }
 
+    /// <summary>
+    /// Takes from this matrix's gradient each of its own columns, times one number per column: at once, or together with the outer products
+    /// that were put off.
+    /// </summary>
+    /// <param name="shares">The numbers, in memory that lasts until the tape is reset.</param>
+    public void TakeColumnsFromGradient(DeviceBuffer<T> shares)
+    {
+        if (!Tape.Tensors.TryDefer(this, shares) && GradientSink() is { IsWanted: true } sink)
+        {
+            ColumnShares<T>.Take(Tape.Backend, Value, shares, sink);
+        }
+    }
+
     /// <summary>Copies the value to <paramref name="host"/>, row-major.</summary>
     /// <exception cref="ArgumentException"><paramref name="host"/> has another length than the tensor.</exception>
     public void CopyTo(Span<T> host)

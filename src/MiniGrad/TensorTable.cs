@@ -146,6 +146,9 @@ internal sealed class TensorTable<T>
         return entry.Parameter.TryDefer(product);
     }
 
+    /// <summary>Puts off taking these shares of a parameter's columns from its gradient, if what they are taken from was put off.</summary>
+    public bool TryDefer(Tensor<T> tensor, DeviceBuffer<T> shares) => this[tensor].Parameter is { } parameter && parameter.TryDefer(shares);
+
     /// <summary>Computes all products that were put off.</summary>
     public void MultiplyOut()
     {

@@ -21,6 +21,10 @@ public sealed class FusedProductsTests : IDisposable
             {
                 cases.Add(optimizer, NormalizationScheme.None, 4);
             }
+            foreach (string optimizer in new[] { "SGD", "momentum", "RMSProp" })
+            {
+                cases.Add(optimizer, NormalizationScheme.Weight, 7);
+            }
             foreach (NormalizationScheme scheme in Enum.GetValues<NormalizationScheme>())
             {
                 cases.Add("Adam", scheme, 4);
@@ -132,6 +136,55 @@ public sealed class FusedProductsTests : IDisposable
         Assert.All(w.GradientToArray(), value => Assert.Equal(0, value));
     }
 
+    [Theory]
+    [InlineData(4, 4)]
+    [InlineData(17, 0)]
+    public void Weight_norm_reaches_the_update_as_a_product_with_shares(int rows, int expected)
+    {
+        using Parameter<float> v = Weight("v", 1), gain = Gain();
+        using Probe optimizer = new([v, gain]) { FusesProducts = true };
+        using Tape<float> tape = new(backend);
+        BackwardScaled(tape, v, gain, rows);
+        optimizer.Step();
+        Assert.Equal(expected, optimizer.ProductRows);
+        Assert.Equal(expected > 0 ? Outputs : 0, optimizer.Shares);
+    }
+
+    [Fact]
+    public void A_gradient_with_shares_is_read_before_the_step_or_from_a_value_that_is_set()
+    {
+        float[][] gradients = [.. new[] { (false, false), (true, false), (true, true) }.Select(choice =>
+        {
+            using Parameter<float> v = Weight("v", 1), gain = Gain();
+            using Sgd<float> optimizer = new([v, gain], 0.1) { FusesProducts = choice.Item1 };
+            using Tape<float> tape = new(backend);
+            BackwardScaled(tape, v, gain, rows: 4);
+            if (choice.Item2)
+            {
+                v.Set(new float[Inputs * Outputs]);
+            }
+            return v.GradientToArray();
+        })];
+        Assert.Contains(gradients[0], value => value != 0);
+        Assert.All(gradients, gradient => Assert.Equal(gradients[0], gradient));
+    }
+
+    [Fact]
+    public void A_gradient_with_shares_is_gone_after_the_step_until_it_is_zeroed()
+    {
+        using Parameter<float> v = Weight("v", 1), gain = Gain();
+        using Sgd<float> optimizer = new([v, gain], 0.1) { FusesProducts = true };
+        using Tape<float> tape = new(backend);
+        BackwardScaled(tape, v, gain, rows: 4);
+        optimizer.Step();
+        Assert.Contains("read it before the step", Assert.Throws<InvalidOperationException>(() => v.GradientToArray()).Message);
+        Assert.Throws<InvalidOperationException>(() => BackwardScaled(tape, v, gain, rows: 4));
+        optimizer.ZeroGradients();
+        Assert.All(v.GradientToArray(), value => Assert.Equal(0, value));
+        BackwardScaled(tape, v, gain, rows: 4);
+        optimizer.Step();
+    }
+
     /// <summary>Weights after one step from the gradient that <paramref name="pass"/> leaves, fused and not.</summary>
     private void Check(Action<Tape<float>, Parameter<float>, ulong[]> pass)
     {
@@ -150,6 +203,17 @@ public sealed class FusedProductsTests : IDisposable
 
     private Parameter<float> Weight(string name, ulong seed) =>
         new Parameter<float>(backend, name, new Shape(Inputs, Outputs)).FillNormal(new Philox(seed), 0, 1);
+
+    private Parameter<float> Gain() => new Parameter<float>(backend, "gain", new Shape(Outputs)).FillConstant(1.5);
+
+    /// <summary>A backward pass through a layer with weight norm.</summary>
+    private static void BackwardScaled(Tape<float> tape, Parameter<float> v, Parameter<float> gain, int rows)
+    {
+        float[] x = new float[rows * Inputs];
+        new Philox(2).Normal<float>(x);
+        Tensor<float> w = tape.Watch(v), scale = w.WeightNormScale(tape.Watch(gain));
+        tape.Backward((tape.Constant(x, new Shape(rows, Inputs)).Affine(w) * scale).Tanh().Sum());
+    }
 
     private static void Backward(Tape<float> tape, Parameter<float> w, ulong seed) => tape.Backward(Product(tape, w, seed).Sum());
 
@@ -192,7 +256,9 @@ public sealed class FusedProductsTests : IDisposable
     {
         public int ProductRows { get; private set; } = -1;
 
+        public int Shares { get; private set; } = -1;
+
         protected override void Update(IBackend<float> backend, ReadOnlySpan<UpdateCall<float>> calls, long step) =>
-            ProductRows = calls[0].Product.Rows;
+            (ProductRows, Shares) = (calls[0].Product.Rows, calls[0].Product.Shares.Length);
     }
 }

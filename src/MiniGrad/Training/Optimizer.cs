@@ -56,7 +56,7 @@ public abstract class Optimizer<T> : IDisposable
     /// <summary>
     /// Whether a linear layer's weight gradient, where a batch is so small that it takes longer to store than to compute, is computed
     /// during the update instead of before it. Results are the same to the last bit; gradients that are read, as for clipping, are computed
-    /// then. False unless set.
+    /// then. After the step, those that depend on the value too (weight norm's) are gone until they are zeroed. False unless set.
     /// </summary>
     public bool FusesProducts
     {
@@ -171,7 +171,7 @@ public abstract class Optimizer<T> : IDisposable
     private UpdateCall<T> CallFor(int parameter)
     {
         int state = parameter * stateNames.Length;
-        (DeviceBuffer<T> gradient, OuterProducts<T> product) = parameters[parameter].DeferredGradient;
+        (DeviceBuffer<T> gradient, OuterProducts<T> product) = parameters[parameter].GradientForUpdate();
         return new UpdateCall<T>(
             parameters[parameter].Value, gradient, stateNames.Length > 0 ? View(state) : default, stateNames.Length > 1 ? View(state + 1) : default)
         {

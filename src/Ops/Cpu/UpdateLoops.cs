@@ -81,7 +81,7 @@ internal static unsafe class UpdateLoops<T, V>
         }
     }
 
-    /// <summary>Row i of the weights. Its gradient is the sum of x_ri dy_r over the rows r of the batch.</summary>
+    /// <summary>Row i of the weights. Its gradient is the sum of x_ri dy_r over the rows r of the batch, less its shares of the row.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void ApplyToRow<TRule>(in TRule rule, in UpdateCall<T> call, int i)
         where TRule : unmanaged, IUpdateRule<T>
@@ -90,7 +90,7 @@ internal static unsafe class UpdateLoops<T, V>
         OuterProducts<T> product = call.Product;
         int rows = product.Rows, inputs = product.Inputs, columns = product.Outputs, first = i * columns, column = 0;
         T* memory = stackalloc T[2 * rows];
-        DeviceBuffer<T> dy = product.Dy, xi = new((nint)memory, rows, rows * sizeof(T)); // The second half is for tangents.
+        DeviceBuffer<T> shares = product.Shares, dy = product.Dy, xi = new((nint)memory, rows, rows * sizeof(T)); // The second half is for tangents.
         for (int r = 0; r < rows; r++)
         {
             V.StoreScalar(V.LoadSplat(product.X, (r * inputs) + i), xi, r);
@@ -102,6 +102,10 @@ internal static unsafe class UpdateLoops<T, V>
             {
                 V.AddProduct(ref gradient, V.LoadSplat(xi, r), V.Load(dy, at));
             }
+            if (shares.Length > 0)
+            {
+                gradient -= V.Load(shares, column) * V.Load(to.Value, first + column);
+            }
             Apply(in rule, gradient, to, first + column, V.Width);
         }
         if (column < columns)
@@ -110,6 +114,10 @@ internal static unsafe class UpdateLoops<T, V>
             for (int r = 0, at = column; r < rows; r++, at += columns)
             {
                 V.AddProduct(ref gradient, V.LoadSplat(xi, r), V.Load(dy, at, columns - column, zero));
+            }
+            if (shares.Length > 0)
+            {
+                gradient -= V.Load(shares, column, columns - column, zero) * V.Load(to.Value, first + column, columns - column, zero);
             }
             Apply(in rule, gradient, to, first + column, columns - column);
         }

@@ -60,59 +60,19 @@ internal sealed class WeightNormScaleNode<T> : TapeNode<T>
     {
         Tensor<T> v = Inputs[0], gain = Inputs[1];
         Shape shape = Output.Shape;
-        GradientSink<T> dgain = gain.GradientSink(), dv = v.GradientSink();
-        using Scratch<T> share = backend.Pool.RentScratch<T>(shape.ElementCount);
-        backend.Zip(default(DivideOp<T>), new ZipCall<T>(Output.Gradient, shape, Norm, shape, share.Buffer, shape));
+        GradientSink<T> dgain = gain.GradientSink();
+        DeviceBuffer<T> share = v.Tape.Rent<T>(shape.ElementCount); // Lasts until the step: dv may be put off until then.
+        backend.Zip(default(DivideOp<T>), new ZipCall<T>(Output.Gradient, shape, Norm, shape, share, shape));
         if (dgain.IsWanted)
         {
             Strides strides = Strides.RowMajor(shape);
-            backend.Copy(new CopyCall<T>(share.Buffer, strides, dgain.Buffer, strides, shape, T.One, dgain.Accumulate));
+            backend.Copy(new CopyCall<T>(share, strides, dgain.Buffer, strides, shape, T.One, dgain.Accumulate));
         }
-        if (dv.IsWanted)
+        if (v.NeedsGradient)
         {
-            backend.Zip(default(DivideOp<T>), new ZipCall<T>(share.Buffer, shape, Norm, shape, share.Buffer, shape));
-            backend.Zip(default(MultiplyOp<T>), new ZipCall<T>(share.Buffer, shape, Output.Value, shape, share.Buffer, shape));
-            int rows = v.Shape[0], columns = v.Shape[1];
-            backend.Run(new WeightNormScaleBackward<T>(v.Value, share.Buffer, dv, columns), rows, RowChunks.Grain(rows, columns));
-        }
-    }
-}
-
-/// <summary>Takes from every row of dv the row of v times the shares of the columns.</summary>
-internal readonly struct WeightNormScaleBackward<T>(DeviceBuffer<T> v, DeviceBuffer<T> share, GradientSink<T> dv, int columns) : IKernel<T>
-    where T : unmanaged, IFloatingPointIeee754<T>
-{
-    public static string DeviceSource => """
-        struct Arguments { Buffer<real> v, share; Sink dv; int columns; };
-
-        DEVICE void run(const Arguments& k, int first, int end, int chunk)
-        {
-            for (int i = first * k.columns + thread_in_block(); i < end * k.columns; i += threads_of_block())
-                k.dv.write(i, -k.share[i % k.columns] * k.v[i]);
-        }
-        """;
-
-    public void Run<V>(int first, int end, int chunk)
-        where V : struct, ISimd<V, T>
-    {
-        DeviceBuffer<T> from = v, shares = share, to = dv.Buffer;
-        bool accumulate = dv.Accumulate;
-        V zero = V.Splat(T.Zero);
-        int step = columns;
-        for (int row = first * step; row < end * step; row += step)
-        {
-            int i = 0;
-            for (; i <= step - V.Width; i += V.Width)
-            {
-                V old = accumulate ? V.Load(to, row + i) : zero;
-                V.Store(old - (V.Load(shares, i) * V.Load(from, row + i)), to, row + i);
-            }
-            if (i < step)
-            {
-                int count = step - i;
-                V old = accumulate ? V.Load(to, row + i, count, zero) : zero;
-                V.Store(old - (V.Load(shares, i, count, zero) * V.Load(from, row + i, count, zero)), to, row + i, count);
-            }
+            backend.Zip(default(DivideOp<T>), new ZipCall<T>(share, shape, Norm, shape, share, shape));
+            backend.Zip(default(MultiplyOp<T>), new ZipCall<T>(share, shape, Output.Value, shape, share, shape));
+            v.TakeColumnsFromGradient(share);
         }
     }
 }
