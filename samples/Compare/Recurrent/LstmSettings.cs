@@ -54,6 +54,7 @@ internal sealed record LstmSettings : ComparisonSettings
         ("task", Task.Title),
         ("network", $"{CellName}, {Count(Layers, "layer")} of {Hidden} units, a linear output; forget gates start at bias {Word(ForgetBias)}"),
         ("layer norm", $"preset {Preset}"),
+        ("batch norm", $"recurrent, its input statistics {(Task.ReadsAlike ? "those of all steps" : "of each step")}"),
         ("steps per epoch", EpochSteps.ToString(CultureInfo.InvariantCulture)),
         ("longest gradient", Word(Clip)),
     ];
@@ -127,7 +128,7 @@ internal sealed record LstmSettings : ComparisonSettings
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         RecurrentOptions scheme = norm == "layer" ? RecurrentPresets.Named(Preset) : Choices.RecurrentNorm(norm);
-        scheme = scheme with { ForgetBias = ForgetBias, StatisticsSteps = steps };
+        scheme = scheme with { ForgetBias = ForgetBias, StatisticsSteps = steps, SharesInputStatistics = Task.ReadsAlike };
         return Cell switch
         {
             "lstm" => new Lstm<T>(backend, inputs, Hidden, random, scheme, Layers, outputs),
