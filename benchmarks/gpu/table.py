@@ -38,7 +38,7 @@ for name, (time, size, managed, first) in ours.items():
     share, other = f"{percent_of_copy(name):.0f}" if size else "-", torch.get(name)
     print(f"| {name} | {time:.1f} | {share} | {f'{other[0]:.1f}' if other else '-'} | {f'{times_faster(name):.2f}' if other else '-'} "
           f"| {managed:.0f} | {first:.2f} |")
-for name in torch.keys() - ours.keys():
+for name in [name for name in torch if name not in ours]:
     print(f"| {name} (PyTorch alone) | - | - | {torch[name][0]:.1f} | - | - | - |")
 
 at_least, at_most = (lambda value, goal: value >= goal), (lambda value, goal: value <= goal)
