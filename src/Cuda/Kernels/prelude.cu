@@ -115,6 +115,46 @@ struct Team
     }
 };
 
+// Threads that work on neighbouring columns together, of which one transaction loads a row: each takes every n-th row.
+constexpr int columns_at_once = 8;
+struct ColumnTeam
+{
+    int column, first_row, rows;
+
+    __device__ __forceinline__ ColumnTeam()
+        : column(threadIdx.x % columns_at_once), first_row(threadIdx.x / columns_at_once), rows(blockDim.x / columns_at_once) {}
+
+    // Calls body(j, is_column) for columns first to end - 1; where a thread has none, for another's, which it must not write.
+    template <class Body> __device__ __forceinline__ void each_column(int first, int end, Body body) const
+    {
+        for (int base = first; base < end; base += columns_at_once)
+            body(base + (base + column < end ? column : 0), base + column < end);
+    }
+
+    template <class Body> __device__ __forceinline__ void each_row(int end, bool is_column, Body body) const
+    {
+        for (int row = first_row; row < end && is_column; row += rows)
+            body(row);
+    }
+
+    // The sum over the threads of a column, in each of them. Every thread of the block must call this.
+    __device__ __forceinline__ real sum(real value) const
+    {
+        #pragma unroll
+        for (int distance = warp_size / 2; distance >= columns_at_once; distance /= 2)
+            value += __shfl_xor_sync(all_lanes, value, distance);
+        __shared__ real of_warp[32][columns_at_once];
+        __syncthreads();
+        if (threadIdx.x % warp_size < columns_at_once)
+            of_warp[threadIdx.x / warp_size][column] = value;
+        __syncthreads();
+        value = of_warp[0][column];
+        for (int warp = 1; warp < blockDim.x / warp_size; warp++)
+            value += of_warp[warp][column];
+        return value;
+    }
+};
+
 // A row of which a team keeps what fits in its registers, so that several passes read memory once.
 struct Row
 {

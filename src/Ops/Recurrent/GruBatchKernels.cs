@@ -14,10 +14,10 @@ internal readonly struct GruBatchKernels<T, TMasks>(BatchStatistics<T> gates) : 
     public bool AddsToX => false;
 
     public void Forward(IBackend<T> backend, in SequenceBuffers<T> s, int step) =>
-        backend.Run(new GruBatchForward<T, TMasks>(s, gates.At(step)), s.Hidden, s.ColumnGrain);
+        backend.Run(new GruBatchForward<T, TMasks>(s, gates.At(step)), s.Hidden, s.ColumnGrain(backend));
 
     public void Backward(IBackend<T> backend, in SequenceBuffers<T> s, in SequenceGradients<T> d, int step) =>
-        backend.Run(new GruBatchBackward<T, TMasks>(s, d, gates.At(step)), s.Hidden, s.ColumnGrain);
+        backend.Run(new GruBatchBackward<T, TMasks>(s, d, gates.At(step)), s.Hidden, s.ColumnGrain(backend));
 }
 
 /// <summary>
@@ -28,6 +28,30 @@ internal readonly struct GruBatchForward<T, TMasks>(SequenceBuffers<T> s, BatchS
     where T : unmanaged, IFloatingPointIeee754<T>
     where TMasks : struct, IMasking
 {
+    public static string DeviceSource => SequenceSource.OfBatch<TMasks>() + GruSource.Forward + """
+
+        struct Arguments { SequenceBuffers s; BatchStep gates; };
+
+        DEVICE void run(const Arguments& k, int first, int end, int chunk)
+        {
+            const SequenceBuffers& s = k.s;
+            const ColumnTeam team;
+            team.each_column(first, end, [&](int j, bool is_column)
+            {
+                const int h = s.hidden, top = k.gates.step * s.cases;
+                Statistics of[3] = {};
+                measure_gates(s, k.gates, team, j, is_column, of);
+                team.each_row(s.cases, is_column, [&](int n)
+                {
+                    const int row = top + n;
+                    const real z = Sigmoid(gate_sum(s, k.gates, row, j, of[0])), r = Sigmoid(gate_sum(s, k.gates, row, h + j, of[1]));
+                    const real own = product_part(s, row, 2 * h + j, of[2]) + s.own_shift[j];
+                    make_hidden(s, n, row, j, z, r, Tanh(MultiplyAdd(r, own, s.x[row * 3 * h + 2 * h + j])));
+                });
+            });
+        }
+        """;
+
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {
@@ -88,6 +112,32 @@ internal readonly struct GruBatchBackward<T, TMasks>(SequenceBuffers<T> s, Seque
     where T : unmanaged, IFloatingPointIeee754<T>
     where TMasks : struct, IMasking
 {
+    public static string DeviceSource => SequenceSource.OfBatch<TMasks>() + GruSource.Backward + """
+
+        struct Arguments { SequenceBuffers s; SequenceGradients d; BatchStep gates; };
+
+        DEVICE void run(const Arguments& k, int first, int end, int chunk)
+        {
+            const SequenceBuffers& s = k.s;
+            const SequenceGradients& d = k.d;
+            const ColumnTeam team;
+            team.each_column(first, end, [&](int j, bool is_column)
+            {
+                const int h = s.hidden, top = k.gates.step * s.cases, candidate = k.gates.step * 3 * h + 2 * h + j;
+                const Statistics of = {k.gates.mean[candidate], k.gates.rstd[candidate]};
+                real sum = 0;
+                team.each_row(s.cases, is_column, [&](int n)
+                {
+                    sum += give_gates(s, d, n, top + n, j, product_part(s, top + n, 2 * h + j, of) + s.own_shift[j]);
+                });
+                sum = team.sum(sum);
+                if (is_column && team.first_row == 0)
+                    d.own_shift[j] += sum;
+                gates_backward(s, d, k.gates, team, d.product, j, is_column);
+            });
+        }
+        """;
+
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {

@@ -10,7 +10,8 @@ internal readonly struct GruForward<T, TNorm, TMasks>(SequenceBuffers<T> s, int 
     where TNorm : struct, IRowNormalizer
     where TMasks : struct, IMasking
 {
-    public static string DeviceSource => SequenceSource.Of<TNorm, TMasks>() + """
+    public static string DeviceSource => SequenceSource.Of<TNorm, TMasks>() + GruSource.Forward + """
+
         struct Arguments { SequenceBuffers s; int step; };
 
         DEVICE real gate(const SequenceBuffers& s, const GateMoments<3>& of, int row, int index, int j)
@@ -25,7 +26,7 @@ internal readonly struct GruForward<T, TNorm, TMasks>(SequenceBuffers<T> s, int 
             const int h = s.hidden;
             for (int n = first; n < end; n++)
             {
-                const int row = k.step * s.cases + n, gates = row * 3 * h;
+                const int row = k.step * s.cases + n;
                 GateMoments<3> of;
                 measure_gates<Gates>(s, row, of);
                 each(h, h, [&](int j)
@@ -33,12 +34,7 @@ internal readonly struct GruForward<T, TNorm, TMasks>(SequenceBuffers<T> s, int 
                     const real z = Sigmoid(gate(s, of, row, 0, j)), r = Sigmoid(gate(s, of, row, 1, j));
                     const real own = product_part<Gates>(s, row, 2 * h + j, of.product[2]) + s.own_shift[j];
                     const real q = Tanh(MultiplyAdd(r, own, input_part<Gates>(s, row, 2 * h + j, of.x[2])));
-                    s.activations[gates + j] = z;
-                    s.activations[gates + h + j] = r;
-                    s.activations[gates + 2 * h + j] = q;
-                    const int here = row * h + j;
-                    const real keep = s.replaces ? 1 - z : z, renew = s.replaces ? z : 1 - z;
-                    hand_on(s, n, row, j, MultiplyAdd(keep, s.states[here], renew * q * factor(s.candidate_factors, here)));
+                    make_hidden(s, n, row, j, z, r, q);
                 });
             }
         }
@@ -139,7 +135,8 @@ internal readonly struct GruBackward<T, TNorm, TMasks>(SequenceBuffers<T> s, Seq
     where TNorm : struct, IRowNormalizer
     where TMasks : struct, IMasking
 {
-    public static string DeviceSource => SequenceSource.Of<TNorm, TMasks>() + """
+    public static string DeviceSource => SequenceSource.Of<TNorm, TMasks>() + GruSource.Backward + """
+
         struct Arguments { SequenceBuffers s; SequenceGradients d; int step; };
 
         DEVICE void run(const Arguments& k, int first, int end, int chunk)
@@ -149,23 +146,12 @@ internal readonly struct GruBackward<T, TNorm, TMasks>(SequenceBuffers<T> s, Seq
             const int h = s.hidden;
             for (int n = first; n < end; n++)
             {
-                const int row = k.step * s.cases + n, gates = row * 3 * h, candidate = group_of(s.groups, 2 * h);
+                const int row = k.step * s.cases + n, candidate = group_of(s.groups, 2 * h);
                 const Moments of = Gates::saved(s.mean, s.rstd, row * group_count(s.groups) + candidate);
                 each(h, h, [&](int j)
                 {
-                    const int here = row * h + j, passed = n * h + j;
-                    const real z = s.activations[gates + j], r = s.activations[gates + h + j], q = s.activations[gates + 2 * h + j];
-                    const real kept = factor(s.candidate_factors, here), taken = take_hidden(s, d, n, row, j);
-                    const real dh = masked ? taken : taken + d.direct[passed];
-                    const real keep = s.replaces ? 1 - z : z, renew = s.replaces ? z : 1 - z, difference = s.states[here] - q * kept;
-                    const real dz = dh * (s.replaces ? -difference : difference) * z * (1 - z), dq = dh * renew * kept * (1 - q * q);
-                    const real own = product_part<Gates>(s, row, 2 * h + j, of) + s.own_shift[j], dr = dq * own * r * (1 - r);
-                    d.x[gates + j] = d.product[gates + j] = dz;
-                    d.x[gates + h + j] = d.product[gates + h + j] = dr;
-                    d.x[gates + 2 * h + j] = dq;
-                    d.product[gates + 2 * h + j] = dq * r;
-                    d.own_shift[chunk * h + j] += dq * r;
-                    d.direct[passed] = masked ? d.direct[passed] + dh * keep : dh * keep;
+                    const real own = product_part<Gates>(s, row, 2 * h + j, of) + s.own_shift[j];
+                    d.own_shift[chunk * h + j] += give_gates(s, d, n, row, j, own);
                 });
                 gates_backward<Gates>(s, d, d.product, row, chunk);
             }
@@ -228,4 +214,43 @@ internal readonly struct GruBackward<T, TNorm, TMasks>(SequenceBuffers<T> s, Seq
         V passed = V.Load(d.Direct, at, count, zero) + V.Load(d.FromProduct, at, count, zero);
         return V.Load(d.Outputs, (row * s.Hidden) + j, count, zero) + passed;
     }
+}
+
+/// <summary>A column of a row of the GRU in the C++ of devices, for kernels that take rows and for those that take columns.</summary>
+internal static class GruSource
+{
+    public const string Forward = """
+        // h' = keep h + (1 - keep) candidate; keeps the gates.
+        DEVICE void make_hidden(const SequenceBuffers& s, int n, int row, int j, real z, real r, real q)
+        {
+            const int h = s.hidden, gates = row * 3 * h + j, here = row * h + j;
+            s.activations[gates] = z;
+            s.activations[gates + h] = r;
+            s.activations[gates + 2 * h] = q;
+            const real keep = s.replaces ? 1 - z : z, renew = s.replaces ? z : 1 - z;
+            hand_on(s, n, row, j, MultiplyAdd(keep, s.states[here], renew * q * factor(s.candidate_factors, here)));
+        }
+
+        """;
+
+    public const string Backward = """
+        // dz~, dr~ and dq~, and down = dq~ r, which it returns; own is the candidate's own part.
+        DEVICE real give_gates(const SequenceBuffers& s, const SequenceGradients& d, int n, int row, int j, real own)
+        {
+            const int h = s.hidden, gates = row * 3 * h + j, here = row * h + j, passed = n * h + j;
+            const real z = s.activations[gates], r = s.activations[gates + h], q = s.activations[gates + 2 * h];
+            const real kept = factor(s.candidate_factors, here), taken = take_hidden(s, d, n, row, j);
+            const real dh = masked ? taken : taken + d.direct[passed];
+            const real keep = s.replaces ? 1 - z : z, renew = s.replaces ? z : 1 - z, difference = s.states[here] - q * kept;
+            const real dz = dh * (s.replaces ? -difference : difference) * z * (1 - z), dq = dh * renew * kept * (1 - q * q);
+            const real dr = dq * own * r * (1 - r), down = dq * r;
+            d.x[gates] = d.product[gates] = dz;
+            d.x[gates + h] = d.product[gates + h] = dr;
+            d.x[gates + 2 * h] = dq;
+            d.product[gates + 2 * h] = down;
+            d.direct[passed] = masked ? MultiplyAdd(dh, keep, d.direct[passed]) : dh * keep;
+            return down;
+        }
+
+        """;
 }

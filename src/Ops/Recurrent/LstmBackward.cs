@@ -19,7 +19,8 @@ internal readonly struct LstmBackward<T, TGates, TCell, TMasks>(SequenceBuffers<
     where TCell : struct, IRowNormalizer
     where TMasks : struct, IMasking
 {
-    public static string DeviceSource => SequenceSource.Of<TGates, TCell, TMasks>() + """
+    public static string DeviceSource => SequenceSource.Of<TGates, TCell, TMasks>() + LstmSource.Backward + """
+
         struct Arguments { SequenceBuffers s; SequenceGradients d; int step; };
 
         DEVICE void run(const Arguments& k, int first, int end, int chunk)
@@ -27,36 +28,18 @@ internal readonly struct LstmBackward<T, TGates, TCell, TMasks>(SequenceBuffers<
             const SequenceBuffers& s = k.s;
             const SequenceGradients& d = k.d;
             const int h = s.hidden;
-            const bool adds_to_normalized = Cell::is_present && s.carries_normalized;
+            const bool is_carried = Cell::is_present && s.carries_normalized;
             for (int n = first; n < end; n++)
             {
                 const int row = k.step * s.cases + n, gates = row * 4 * h;
-                each(h, h, [&](int j)
-                {
-                    const real o = s.activations[gates + 2 * h + j], u = s.cell_tanh[row * h + j];
-                    const real dho = take_hidden(s, d, n, row, j) * o, dnorm = dho * (1 - u * u);
-                    d.x[gates + 2 * h + j] = dho * u * (1 - o);
-                    d.x[gates + j] = adds_to_normalized
-                        ? MultiplyAdd(share_of_new(s, s.cell_share, row, j), d.cell[n * h + j], dnorm) : dnorm;
-                });
+                each(h, h, [&](int j) { d.x[gates + j] = take_output(s, d, n, row, j, is_carried); });
                 if (Cell::is_present)
                 {
                     each(h, h, [&](int j) { d.cell_bias[chunk * h + j] += d.x[gates + j]; });
                     Cell::backward(&s.new_cells[row * h], &s.cell_gain[0], &d.x[gates], &d.x[gates], &d.cell_gain[chunk * h], h, h,
                         s.epsilon, Cell::saved(s.cell_mean, s.cell_rstd, row));
                 }
-                each(h, h, [&](int j)
-                {
-                    const int cell = row * h + j, carried = n * h + j;
-                    const real f = s.activations[gates + j], i = s.activations[gates + h + j], g = s.activations[gates + 3 * h + j];
-                    const real share = share_of_new(s, s.cell_share, row, j), kept = factor(s.candidate_factors, cell);
-                    const real dcarried = d.cell[carried], dnew = adds_to_normalized ? real(0) : share * dcarried;
-                    const real dc = d.x[gates + j] + dnew;
-                    d.x[gates + j] = dc * s.cells[cell] * f * (1 - f);
-                    d.x[gates + h + j] = dc * g * kept * i * (1 - i);
-                    d.x[gates + 3 * h + j] = dc * i * kept * (1 - g * g);
-                    d.cell[carried] = masked ? MultiplyAdd(dc, f, (1 - share) * dcarried) : dc * f;
-                });
+                each(h, h, [&](int j) { give_gates(s, d, n, row, j, d.x[gates + j], is_carried); });
                 gates_backward<Gates>(s, d, d.x, row, chunk);
             }
         }

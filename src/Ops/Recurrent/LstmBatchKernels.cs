@@ -18,10 +18,10 @@ internal readonly struct LstmBatchKernels<T, TMasks>(
     public bool AddsToX => addsToX;
 
     public void Forward(IBackend<T> backend, in SequenceBuffers<T> s, int step) =>
-        backend.Run(new LstmBatchForward<T, TMasks>(s, gates.At(step), cells.At(step), step), s.Hidden, s.ColumnGrain);
+        backend.Run(new LstmBatchForward<T, TMasks>(s, gates.At(step), cells.At(step), step), s.Hidden, s.ColumnGrain(backend));
 
     public void Backward(IBackend<T> backend, in SequenceBuffers<T> s, in SequenceGradients<T> d, int step) =>
-        backend.Run(new LstmBatchBackward<T, TMasks>(s, d, gates.At(step), cells.At(step), step), s.Hidden, s.ColumnGrain);
+        backend.Run(new LstmBatchBackward<T, TMasks>(s, d, gates.At(step), cells.At(step), step), s.Hidden, s.ColumnGrain(backend));
 }
 
 /// <summary>
@@ -32,6 +32,41 @@ internal readonly struct LstmBatchForward<T, TMasks>(SequenceBuffers<T> s, Batch
     where T : unmanaged, IFloatingPointIeee754<T>
     where TMasks : struct, IMasking
 {
+    public static string DeviceSource => SequenceSource.OfBatch<TMasks>() + LstmSource.Forward + """
+
+        struct Arguments { SequenceBuffers s; BatchStep gates, cells; int step; };
+
+        DEVICE void run(const Arguments& k, int first, int end, int chunk)
+        {
+            const SequenceBuffers& s = k.s;
+            const ColumnTeam team;
+            team.each_column(first, end, [&](int j, bool is_column)
+            {
+                const int h = s.hidden, top = k.step * s.cases;
+                Statistics of[4] = {};
+                measure_gates(s, k.gates, team, j, is_column, of);
+                team.each_row(s.cases, is_column, [&](int n)
+                {
+                    const int row = top + n;
+                    const real f = Sigmoid(gate_sum(s, k.gates, row, j, of[0])), i = Sigmoid(gate_sum(s, k.gates, row, h + j, of[1]));
+                    const real o = Sigmoid(gate_sum(s, k.gates, row, 2 * h + j, of[2]));
+                    make_cell(s, row, j, f, i, o, Tanh(gate_sum(s, k.gates, row, 3 * h + j, of[3])));
+                });
+                Statistics of_cell = {0, 1};
+                if (is_there(k.cells))
+                {
+                    wait_for_block();
+                    of_cell = measure(k.cells, k.step, team, is_column, &s.new_cells[top * h + j], h, k.step * h + j);
+                }
+                team.each_row(s.cases, is_column, [&](int n)
+                {
+                    const real cell = s.new_cells[(top + n) * h + j], x_hat = (cell - of_cell.mean) * of_cell.rstd;
+                    make_hidden(s, n, top + n, j, is_there(k.cells) ? MultiplyAdd(s.cell_gain[j], x_hat, s.cell_bias[j]) : cell);
+                });
+            });
+        }
+        """;
+
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {
@@ -114,6 +149,35 @@ internal readonly struct LstmBatchBackward<T, TMasks>(
     where T : unmanaged, IFloatingPointIeee754<T>
     where TMasks : struct, IMasking
 {
+    public static string DeviceSource => SequenceSource.OfBatch<TMasks>() + LstmSource.Backward + """
+
+        struct Arguments { SequenceBuffers s; SequenceGradients d; BatchStep gates, cells; int step; };
+
+        DEVICE void run(const Arguments& k, int first, int end, int chunk)
+        {
+            const SequenceBuffers& s = k.s;
+            const SequenceGradients& d = k.d;
+            const ColumnTeam team;
+            team.each_column(first, end, [&](int j, bool is_column)
+            {
+                const int h = s.hidden, top = k.step * s.cases;
+                const bool is_carried = is_there(k.cells) && s.carries_normalized;
+                team.each_row(s.cases, is_column, [&](int n)
+                {
+                    d.cell_gradients[n * h + j] = take_output(s, d, n, top + n, j, is_carried);
+                });
+                if (is_there(k.cells))
+                    backward(k.cells, k.step, team, is_column, &s.new_cells[top * h + j], &d.cell_gradients[j], &d.cell_gradients[j], h,
+                        k.step * h + j, s.cell_gain[j], d.cell_gain[j], &d.cell_bias[j]);
+                team.each_row(s.cases, is_column, [&](int n)
+                {
+                    give_gates(s, d, n, top + n, j, d.cell_gradients[n * h + j], is_carried);
+                });
+                gates_backward(s, d, k.gates, team, d.x, j, is_column);
+            });
+        }
+        """;
+
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {

@@ -14,7 +14,8 @@ internal readonly struct LstmForward<T, TGates, TCell, TMasks>(SequenceBuffers<T
     where TCell : struct, IRowNormalizer
     where TMasks : struct, IMasking
 {
-    public static string DeviceSource => SequenceSource.Of<TGates, TCell, TMasks>() + """
+    public static string DeviceSource => SequenceSource.Of<TGates, TCell, TMasks>() + LstmSource.Forward + """
+
         struct Arguments { SequenceBuffers s; int step; };
 
         DEVICE void run(const Arguments& k, int first, int end, int chunk)
@@ -23,19 +24,14 @@ internal readonly struct LstmForward<T, TGates, TCell, TMasks>(SequenceBuffers<T
             const int h = s.hidden;
             for (int n = first; n < end; n++)
             {
-                const int row = k.step * s.cases + n, gates = row * 4 * h;
+                const int row = k.step * s.cases + n;
                 GateMoments<4> of;
                 measure_gates<Gates>(s, row, of);
                 each(h, h, [&](int j)
                 {
                     const real f = Sigmoid(gate_sum<Gates>(s, of, row, 0, j)), i = Sigmoid(gate_sum<Gates>(s, of, row, 1, j));
                     const real o = Sigmoid(gate_sum<Gates>(s, of, row, 2, j)), g = Tanh(gate_sum<Gates>(s, of, row, 3, j));
-                    const int cell = row * h + j;
-                    s.activations[gates + j] = f;
-                    s.activations[gates + h + j] = i;
-                    s.activations[gates + 2 * h + j] = o;
-                    s.activations[gates + 3 * h + j] = g;
-                    s.new_cells[cell] = MultiplyAdd(f, s.cells[cell], i * g * factor(s.candidate_factors, cell));
+                    make_cell(s, row, j, f, i, o, g);
                 });
                 Moments of_cell = {0, 1};
                 if (Cell::is_present)
@@ -46,18 +42,8 @@ internal readonly struct LstmForward<T, TGates, TCell, TMasks>(SequenceBuffers<T
                 }
                 each(h, h, [&](int j)
                 {
-                    const int here = row * h + j, next = here + s.cases * h;
-                    const real cell = s.new_cells[here], x_hat = Cell::x_hat(cell, of_cell);
-                    const real c = Cell::is_present ? MultiplyAdd(s.cell_gain[j], x_hat, s.cell_bias[j]) : cell, u = Tanh(c);
-                    s.cell_tanh[here] = u;
-                    hand_on(s, n, row, j, u * s.activations[gates + 2 * h + j]);
-                    if (masked)
-                    {
-                        const real share = share_of_new(s, s.cell_share, row, j);
-                        s.cells[next] = share * (s.carries_normalized ? c : cell) + (1 - share) * s.cells[here];
-                    }
-                    else if (s.carries_normalized)
-                        s.cells[next] = c;
+                    const real cell = s.new_cells[row * h + j], x_hat = Cell::x_hat(cell, of_cell);
+                    make_hidden(s, n, row, j, Cell::is_present ? MultiplyAdd(s.cell_gain[j], x_hat, s.cell_bias[j]) : cell);
                 });
             }
         }
@@ -154,4 +140,59 @@ internal readonly struct LstmForward<T, TGates, TCell, TMasks>(SequenceBuffers<T
         StateBlend<T, V>.Apply(s, s.CellShare, row, made, s.Cells);
         StateBlend<T, V>.Enter(s, n, next);
     }
+}
+
+/// <summary>A column of a row of the LSTM in the C++ of devices, for kernels that take rows and for those that take columns.</summary>
+internal static class LstmSource
+{
+    public const string Forward = """
+        // f c + i g; keeps the gates.
+        DEVICE void make_cell(const SequenceBuffers& s, int row, int j, real f, real i, real o, real g)
+        {
+            const int h = s.hidden, gates = row * 4 * h + j, cell = row * h + j;
+            s.activations[gates] = f;
+            s.activations[gates + h] = i;
+            s.activations[gates + 2 * h] = o;
+            s.activations[gates + 3 * h] = g;
+            s.new_cells[cell] = MultiplyAdd(f, s.cells[cell], i * g * factor(s.candidate_factors, cell));
+        }
+
+        // o tanh(c), of the normalized cell state, and the states that are handed on.
+        DEVICE void make_hidden(const SequenceBuffers& s, int n, int row, int j, real c)
+        {
+            const int h = s.hidden, here = row * h + j, next = here + s.cases * h;
+            const real u = Tanh(c), made = s.carries_normalized ? c : s.new_cells[here];
+            s.cell_tanh[here] = u;
+            hand_on(s, n, row, j, u * s.activations[row * 4 * h + 2 * h + j]);
+            const real share = share_of_new(s, s.cell_share, row, j);
+            s.cells[next] = masked ? share * made + (1 - share) * s.cells[here] : made;
+        }
+
+        """;
+
+    public const string Backward = """
+        // From dh: do~, and the gradient of norm(c), with what comes back by the carried cell state if that is norm(c).
+        DEVICE real take_output(const SequenceBuffers& s, const SequenceGradients& d, int n, int row, int j, bool is_carried)
+        {
+            const int h = s.hidden, output = row * 4 * h + 2 * h + j;
+            const real o = s.activations[output], u = s.cell_tanh[row * h + j];
+            const real dho = take_hidden(s, d, n, row, j) * o, dnorm = dho * (1 - u * u);
+            d.x[output] = dho * u * (1 - o);
+            return is_carried ? MultiplyAdd(share_of_new(s, s.cell_share, row, j), d.cell[n * h + j], dnorm) : dnorm;
+        }
+
+        // From dc, still without what comes back by the carried cell state unless that is norm(c): df~, di~, dg~ and dc_prev.
+        DEVICE void give_gates(const SequenceBuffers& s, const SequenceGradients& d, int n, int row, int j, real dc, bool is_carried)
+        {
+            const int h = s.hidden, gates = row * 4 * h + j, cell = row * h + j, carried = n * h + j;
+            const real f = s.activations[gates], i = s.activations[gates + h], g = s.activations[gates + 3 * h];
+            const real share = share_of_new(s, s.cell_share, row, j), kept = factor(s.candidate_factors, cell), dcarried = d.cell[carried];
+            const real dnew = is_carried ? dc : MultiplyAdd(share, dcarried, dc);
+            d.x[gates] = dnew * s.cells[cell] * f * (1 - f);
+            d.x[gates + h] = dnew * g * kept * i * (1 - i);
+            d.x[gates + 3 * h] = dnew * i * kept * (1 - g * g);
+            d.cell[carried] = masked ? MultiplyAdd(dnew, f, (1 - share) * dcarried) : dnew * f;
+        }
+
+        """;
 }

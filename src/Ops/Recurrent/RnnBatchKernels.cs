@@ -14,10 +14,10 @@ internal readonly struct RnnBatchKernels<T, TMasks>(bool addsToX, BatchStatistic
     public bool AddsToX => addsToX;
 
     public void Forward(IBackend<T> backend, in SequenceBuffers<T> s, int step) =>
-        backend.Run(new RnnBatchForward<T, TMasks>(s, gates.At(step)), s.Hidden, s.ColumnGrain);
+        backend.Run(new RnnBatchForward<T, TMasks>(s, gates.At(step)), s.Hidden, s.ColumnGrain(backend));
 
     public void Backward(IBackend<T> backend, in SequenceBuffers<T> s, in SequenceGradients<T> d, int step) =>
-        backend.Run(new RnnBatchBackward<T, TMasks>(s, d, gates.At(step)), s.Hidden, s.ColumnGrain);
+        backend.Run(new RnnBatchBackward<T, TMasks>(s, d, gates.At(step)), s.Hidden, s.ColumnGrain(backend));
 }
 
 /// <summary>A step of the simple network behind its product, some columns of all cases at a time.</summary>
@@ -25,6 +25,27 @@ internal readonly struct RnnBatchForward<T, TMasks>(SequenceBuffers<T> s, BatchS
     where T : unmanaged, IFloatingPointIeee754<T>
     where TMasks : struct, IMasking
 {
+    public static string DeviceSource => SequenceSource.OfBatch<TMasks>() + RnnSource.Forward + """
+
+        struct Arguments { SequenceBuffers s; BatchStep gates; };
+
+        DEVICE void run(const Arguments& k, int first, int end, int chunk)
+        {
+            const SequenceBuffers& s = k.s;
+            const ColumnTeam team;
+            team.each_column(first, end, [&](int j, bool is_column)
+            {
+                const int top = k.gates.step * s.cases;
+                Statistics of[1] = {};
+                measure_gates(s, k.gates, team, j, is_column, of);
+                team.each_row(s.cases, is_column, [&](int n)
+                {
+                    make_hidden(s, n, top + n, j, Tanh(gate_sum(s, k.gates, top + n, j, of[0])));
+                });
+            });
+        }
+        """;
+
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {
@@ -63,6 +84,24 @@ internal readonly struct RnnBatchBackward<T, TMasks>(SequenceBuffers<T> s, Seque
     where T : unmanaged, IFloatingPointIeee754<T>
     where TMasks : struct, IMasking
 {
+    public static string DeviceSource => SequenceSource.OfBatch<TMasks>() + RnnSource.Backward + """
+
+        struct Arguments { SequenceBuffers s; SequenceGradients d; BatchStep gates; };
+
+        DEVICE void run(const Arguments& k, int first, int end, int chunk)
+        {
+            const SequenceBuffers& s = k.s;
+            const SequenceGradients& d = k.d;
+            const ColumnTeam team;
+            team.each_column(first, end, [&](int j, bool is_column)
+            {
+                const int top = k.gates.step * s.cases;
+                team.each_row(s.cases, is_column, [&](int n) { give_gate(s, d, n, top + n, j); });
+                gates_backward(s, d, k.gates, team, d.x, j, is_column);
+            });
+        }
+        """;
+
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {

@@ -10,7 +10,8 @@ internal readonly struct RnnForward<T, TNorm, TMasks>(SequenceBuffers<T> s, int 
     where TNorm : struct, IRowNormalizer
     where TMasks : struct, IMasking
 {
-    public static string DeviceSource => SequenceSource.Of<TNorm, TMasks>() + """
+    public static string DeviceSource => SequenceSource.Of<TNorm, TMasks>() + RnnSource.Forward + """
+
         struct Arguments { SequenceBuffers s; int step; };
 
         DEVICE void run(const Arguments& k, int first, int end, int chunk)
@@ -21,13 +22,7 @@ internal readonly struct RnnForward<T, TNorm, TMasks>(SequenceBuffers<T> s, int 
                 const int row = k.step * s.cases + n;
                 GateMoments<1> of;
                 measure_gates<Gates>(s, row, of);
-                each(s.hidden, s.hidden, [&](int j)
-                {
-                    const int here = row * s.hidden + j;
-                    const real y = Tanh(gate_sum<Gates>(s, of, row, 0, j));
-                    s.activations[here] = y;
-                    hand_on(s, n, row, j, y * factor(s.candidate_factors, here));
-                });
+                each(s.hidden, s.hidden, [&](int j) { make_hidden(s, n, row, j, Tanh(gate_sum<Gates>(s, of, row, 0, j))); });
             }
         }
         """;
@@ -71,7 +66,8 @@ internal readonly struct RnnBackward<T, TNorm, TMasks>(SequenceBuffers<T> s, Seq
     where TNorm : struct, IRowNormalizer
     where TMasks : struct, IMasking
 {
-    public static string DeviceSource => SequenceSource.Of<TNorm, TMasks>() + """
+    public static string DeviceSource => SequenceSource.Of<TNorm, TMasks>() + RnnSource.Backward + """
+
         struct Arguments { SequenceBuffers s; SequenceGradients d; int step; };
 
         DEVICE void run(const Arguments& k, int first, int end, int chunk)
@@ -81,12 +77,7 @@ internal readonly struct RnnBackward<T, TNorm, TMasks>(SequenceBuffers<T> s, Seq
             for (int n = first; n < end; n++)
             {
                 const int row = k.step * s.cases + n;
-                each(s.hidden, s.hidden, [&](int j)
-                {
-                    const int here = row * s.hidden + j;
-                    const real y = s.activations[here], dy = take_hidden(s, d, n, row, j) * factor(s.candidate_factors, here);
-                    d.x[here] = dy * (1 - y * y);
-                });
+                each(s.hidden, s.hidden, [&](int j) { give_gate(s, d, n, row, j); });
                 gates_backward<Gates>(s, d, d.x, row, chunk);
             }
         }
@@ -124,4 +115,28 @@ internal readonly struct RnnBackward<T, TNorm, TMasks>(SequenceBuffers<T> s, Seq
             V.Store(dh * (one - (y * y)), gradient, j, count);
         }
     }
+}
+
+/// <summary>A column of a row of the simple network in the C++ of devices, for kernels of rows and of columns.</summary>
+internal static class RnnSource
+{
+    public const string Forward = """
+        DEVICE void make_hidden(const SequenceBuffers& s, int n, int row, int j, real y)
+        {
+            const int here = row * s.hidden + j;
+            s.activations[here] = y;
+            hand_on(s, n, row, j, y * factor(s.candidate_factors, here));
+        }
+
+        """;
+
+    public const string Backward = """
+        DEVICE void give_gate(const SequenceBuffers& s, const SequenceGradients& d, int n, int row, int j)
+        {
+            const int here = row * s.hidden + j;
+            const real y = s.activations[here], dy = take_hidden(s, d, n, row, j) * factor(s.candidate_factors, here);
+            d.x[here] = dy * (1 - y * y);
+        }
+
+        """;
 }

@@ -131,7 +131,7 @@ internal readonly record struct SequenceBuffers<T>
     public int Chunks => (Cases + Grain - 1) / Grain;
 
     /// <summary>Columns of the hidden state per chunk of the kernels that go down columns: as many as share no cache lines.</summary>
-    public int ColumnGrain => Math.Min(Hidden, 64);
+    public int ColumnGrain(IBackend<T> backend) => backend.Grain(Hidden, Math.Min(Hidden, 64), together: 8);
 
     // A quarter of what plain row kernels take: exponentials make a gate dearer than a sum.
     private const int ElementsPerChunk = 4096;

@@ -22,6 +22,10 @@ internal static class SequenceSource
         where TCell : struct, IRowNormalizer
         where TMasks : struct, IMasking => $"{Of<TGates, TMasks>()}typedef {NormalizerOf<TCell>()} Cell;\n";
 
+    /// <summary>The memory and the masks of a cell, and how columns of its gates are normalized over a batch.</summary>
+    public static string OfBatch<TMasks>()
+        where TMasks : struct, IMasking => $"{Of<TMasks>()}{BatchSource.Columns}\n{BatchSource.Gates}\n";
+
     private static string NormalizerOf<TNorm>()
         where TNorm : struct, IRowNormalizer => $"Normalizer<{Text(TNorm.IsPresent)}, {Text(TNorm.HasMean)}>";
 

@@ -66,15 +66,14 @@ internal sealed class StepBatchNormNode<T> : TapeNode<T>
 }
 
 /// <summary>How the columns of all steps are handed out: 256 of one step at a time, so that items share no cache lines.</summary>
-internal readonly struct StepColumns(Shape shape)
+internal readonly record struct StepColumns(int Steps, int Cases, int Features)
 {
-    private const int PerItem = 256;
+    public const int PerItem = 256;
 
-    public int Steps { get; } = shape[0];
-
-    public int Cases { get; } = shape[1];
-
-    public int Features { get; } = shape[2];
+    public StepColumns(Shape shape)
+        : this(shape[0], shape[1], shape[2])
+    {
+    }
 
     public int Items => Steps * PerStep;
 
@@ -93,6 +92,27 @@ internal readonly struct StepBatchNormForward<T>(
     DeviceBuffer<T> x, DeviceBuffer<T> gain, DeviceBuffer<T> shift, DeviceBuffer<T> y, BatchStep<T> batch, StepColumns columns) : IKernel<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
+    public static string DeviceSource => StepSource.Columns + """
+
+        struct Arguments { Buffer<real> x, gain, shift, y; BatchStep batch; StepColumns columns; };
+
+        DEVICE void run(const Arguments& k, int first, int end, int chunk)
+        {
+            const ColumnTeam team;
+            const int cases = k.columns.cases, features = k.columns.features;
+            each_column(k.columns, team, first, end, [&](int step, int j, bool is_column)
+            {
+                const int top = step * cases * features + j, at = step * features + j;
+                const Statistics of = measure(k.batch, step, team, is_column, &k.x[top], features, at);
+                team.each_row(cases, is_column, [&](int n)
+                {
+                    const int i = top + n * features;
+                    k.y[i] = MultiplyAdd(k.x[i] - of.mean, k.gain[j] * of.rstd, k.shift[j]);
+                });
+            });
+        }
+        """;
+
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {
@@ -133,6 +153,23 @@ internal readonly struct StepBatchNormBackward<T>(
     BatchStep<T> batch, StepColumns columns) : IKernel<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
+    public static string DeviceSource => StepSource.Columns + """
+
+        struct Arguments { Buffer<real> x, gain, dy, dx, dgain, dshift; BatchStep batch; StepColumns columns; };
+
+        DEVICE void run(const Arguments& k, int first, int end, int chunk)
+        {
+            const ColumnTeam team;
+            const int cases = k.columns.cases, features = k.columns.features;
+            each_column(k.columns, team, first, end, [&](int step, int j, bool is_column)
+            {
+                const int top = step * cases * features + j, at = step * features + j;
+                backward(k.batch, step, team, is_column, &k.x[top], &k.dy[top], &k.dx[top], features, at, k.gain[j], k.dgain[at],
+                    &k.dshift[at]);
+            });
+        }
+        """;
+
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {
@@ -147,4 +184,24 @@ internal readonly struct StepBatchNormBackward<T>(
                 start, (step * features) + start, stop - start);
         }
     }
+}
+
+/// <summary>Batch norm of the columns of items (<see cref="StepColumns"/>) in the C++ of devices.</summary>
+internal static class StepSource
+{
+    public static string Columns => BatchSource.Columns + $$"""
+
+        struct StepColumns { int steps, cases, features; };
+
+        template <class Body> DEVICE void each_column(const StepColumns& columns, const ColumnTeam& team, int first, int end, Body body)
+        {
+            const int width = {{StepColumns.PerItem}}, per_step = (columns.features + width - 1) / width;
+            for (int item = first; item < end; item++)
+            {
+                const int step = item / per_step, start = item % per_step * width;
+                team.each_column(start, smaller(columns.features, start + width), [&](int j, bool is_column) { body(step, j, is_column); });
+            }
+        }
+
+        """;
 }
