@@ -5,12 +5,6 @@ using MiniGrad.Backends;
 
 namespace MiniGrad.Ops.Cpu;
 
-/// <summary>A number known to the JIT: each makes its own copy of a generic method, with loops unrolled and branches on it gone.</summary>
-internal interface ICount
-{
-    static abstract int Value { get; }
-}
-
 /// <summary>Where a tile of C goes, and what is added to it.</summary>
 internal readonly unsafe struct Tile<T>(T* c, nint rowStride, int columns, T* bias, T alpha, bool add, T* spare)
     where T : unmanaged, IFloatingPointIeee754<T>
@@ -65,7 +59,8 @@ internal readonly unsafe struct Panel<T>(T* b, nint stride, T* copy = null, T* a
 /// MR numbers of A, for 2 MR multiply-adds. Those must be many: a multiply-add takes 4 cycles, and two start in each, so 8 sums or more
 /// have to be under way; and a core loads two vectors a cycle, so MR + 2 loads must not take longer than the 2 MR / 2 cycles of
 /// arithmetic. MR is as large as the registers allow: 24 sums and 2 + 1 operands of 32 registers at 512 bits, 12 and 2 + 1 of 16
-/// otherwise.
+/// otherwise. Every instruction takes a slot, of which a core that shares itself with another thread has few: with 512 bits, every
+/// other row splats its number within the multiply-adds. All rows would need more loads than fit.
 /// </remarks>
 internal static unsafe class GemmMicroKernel<T, V>
     where T : unmanaged, IFloatingPointIeee754<T>
@@ -141,6 +136,7 @@ internal static unsafe class GemmMicroKernel<T, V>
         nint strideB = panel.Stride, aheadStride = panel.AheadStride;
         T* c = tile.C, endC = c + (TRows.Value * tile.RowStride);
         nint strideC = tile.RowStride;
+        T* again = a;
         for (; depth > 0; depth--)
         {
             V left = Load(b), right = TVectors.Value > 1 ? Load(b + V.Width) : zero;
@@ -165,18 +161,19 @@ internal static unsafe class GemmMicroKernel<T, V>
                 copy += TVectors.Value * V.Width;
             }
             MultiplyRow<TRows, TVectors>(0, a, left, right, ref c0, ref d0);
-            MultiplyRow<TRows, TVectors>(1, a, left, right, ref c1, ref d1);
+            MultiplyRow<TRows, TVectors>(1, a, again, left, right, ref c1, ref d1);
             MultiplyRow<TRows, TVectors>(2, a, left, right, ref c2, ref d2);
-            MultiplyRow<TRows, TVectors>(3, a, left, right, ref c3, ref d3);
+            MultiplyRow<TRows, TVectors>(3, a, again, left, right, ref c3, ref d3);
             MultiplyRow<TRows, TVectors>(4, a, left, right, ref c4, ref d4);
-            MultiplyRow<TRows, TVectors>(5, a, left, right, ref c5, ref d5);
+            MultiplyRow<TRows, TVectors>(5, a, again, left, right, ref c5, ref d5);
             MultiplyRow<TRows, TVectors>(6, a, left, right, ref c6, ref d6);
-            MultiplyRow<TRows, TVectors>(7, a, left, right, ref c7, ref d7);
+            MultiplyRow<TRows, TVectors>(7, a, again, left, right, ref c7, ref d7);
             MultiplyRow<TRows, TVectors>(8, a, left, right, ref c8, ref d8);
-            MultiplyRow<TRows, TVectors>(9, a, left, right, ref c9, ref d9);
+            MultiplyRow<TRows, TVectors>(9, a, again, left, right, ref c9, ref d9);
             MultiplyRow<TRows, TVectors>(10, a, left, right, ref c10, ref d10);
-            MultiplyRow<TRows, TVectors>(11, a, left, right, ref c11, ref d11);
+            MultiplyRow<TRows, TVectors>(11, a, again, left, right, ref c11, ref d11);
             a += TRows.Value;
+            again += TRows.Value;
             b += strideB;
         }
         T* to = isPlain ? tile.C : tile.Spare;
@@ -197,6 +194,29 @@ internal static unsafe class GemmMicroKernel<T, V>
         if (!isPlain)
         {
             Finish(TRows.Value, tile);
+        }
+    }
+
+    /// <summary>
+    /// As the other one; if vectors are of 512 bits, each multiply-add splats the number of A itself: two instructions instead of three,
+    /// two loads instead of one. <paramref name="again"/> is <paramref name="a"/>, kept apart lest the JIT join the two loads.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void MultiplyRow<TRows, TVectors>(int row, T* a, T* again, V left, V right, ref V c, ref V d)
+        where TRows : struct, ICount
+        where TVectors : struct, ICount
+    {
+        if (V.Width * sizeof(T) < 64)
+        {
+            MultiplyRow<TRows, TVectors>(row, a, left, right, ref c, ref d);
+        }
+        else if (row < TRows.Value)
+        {
+            V.AddProduct(ref c, a[row], left);
+            if (TVectors.Value > 1)
+            {
+                V.AddProduct(ref d, again[row], right);
+            }
         }
     }
 
@@ -257,32 +277,4 @@ internal static unsafe class GemmMicroKernel<T, V>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Store(V value, T* to) => V.Store(value, new DeviceBuffer<T>((nint)to, V.Width), 0);
-}
-
-/// <summary>The numbers from one to twelve, as types.</summary>
-internal static class Count
-{
-    internal readonly struct One : ICount { public static int Value => 1; }
-
-    internal readonly struct Two : ICount { public static int Value => 2; }
-
-    internal readonly struct Three : ICount { public static int Value => 3; }
-
-    internal readonly struct Four : ICount { public static int Value => 4; }
-
-    internal readonly struct Five : ICount { public static int Value => 5; }
-
-    internal readonly struct Six : ICount { public static int Value => 6; }
-
-    internal readonly struct Seven : ICount { public static int Value => 7; }
-
-    internal readonly struct Eight : ICount { public static int Value => 8; }
-
-    internal readonly struct Nine : ICount { public static int Value => 9; }
-
-    internal readonly struct Ten : ICount { public static int Value => 10; }
-
-    internal readonly struct Eleven : ICount { public static int Value => 11; }
-
-    internal readonly struct Twelve : ICount { public static int Value => 12; }
 }
