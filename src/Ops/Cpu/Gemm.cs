@@ -6,7 +6,7 @@ namespace MiniGrad.Ops.Cpu;
 /// <summary>Matrix products: how the work is cut so that operands come from near caches.</summary>
 /// <remarks>
 /// The scheme is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), with the panel of B packed
-/// on the way, by the first tile that reads it:
+/// on the way, by the first tile that reads it (a large B that several blocks of rows read: before):
 /// <code>
 /// pack all of A                                     once, shared by all threads
 /// for each block of at most MC rows of C            \  one chunk of work is one such block
@@ -27,6 +27,7 @@ internal static unsafe class Gemm<T, V>
     // more steps it may have: every block over K but the first reads C again, and far memory is slow.
     private const int BytesOfBlock = 768 << 10;
     private const int MC = 384;
+    private const int BytesOfFarB = 2 << 20;
 
     // A chunk should take some microseconds, or handing it out costs more than it gains; some 16 keep a few threads equally busy.
     private const long FlopsPerChunk = 1 << 20;
@@ -61,11 +62,15 @@ internal static unsafe class Gemm<T, V>
         }
         Plan plan = new(call);
         int matricesOfA = call.StrideA == 0 ? 1 : call.Batch;
-        T* packedA = GemmWorkspace.Shared<T>((nint)matricesOfA * call.M * call.K);
+        nint lengthOfA = (nint)matricesOfA * call.M * call.K, startOfB = (lengthOfA + NR - 1) / NR * NR;
+        T* packedA = GemmWorkspace.Shared<T>(startOfB + (plan.PacksB ? PackedB<T, V>.Length(call.K, call.N) : 0));
         int tilesPerChunk = Math.Max(1, ElementsPerPackingChunk / (MR * Math.Max(1, call.K)));
         PackJob pack = new(call, plan, packedA, tilesPerChunk);
         workers.Run(pack, matricesOfA * pack.ChunksPerMatrix);
-        MultiplyJob multiply = new(call, plan, packedA);
+        GemmCall<T> packed = plan.PacksB
+            ? call with { PackedB = PackedB<T, V>.Pack(workers, call.B, call.K, call.N, call.TransposeB, packedA + startOfB) }
+            : call;
+        MultiplyJob multiply = new(packed, plan, packedA);
         workers.Run(multiply, plan.Chunks);
     }
 
@@ -85,6 +90,8 @@ internal static unsafe class Gemm<T, V>
             KC = (call.K + DepthBlocks - 1) / DepthBlocks;
 
             Panels = (call.N + NR - 1) / NR;
+            bool isFar = (long)call.N * call.K * sizeof(T) > BytesOfFarB, isOne = call.StrideB == 0 || call.Batch == 1;
+            PacksB = RowBlocks > 1 && isFar && isOne && call.PackedB.Length == 0;
             SumsBatch = call.StrideC == 0;
             long flops = 2L * call.M * call.N * call.K * (SumsBatch ? call.Batch : 1) / RowBlocks;
             int groups = (int)Math.Clamp(flops / FlopsPerChunk, 1, Math.Min(Panels, MaxGroups));
@@ -111,6 +118,9 @@ internal static unsafe class Gemm<T, V>
         public int PanelsPerGroup { get; }
 
         public int Groups { get; }
+
+        /// <summary>Whether B is packed before: or each block of rows would copy it from afar, from rows that push each other out.</summary>
+        public bool PacksB { get; }
 
         /// <summary>Whether all products of the batch go to one C: then a chunk adds them up, in order.</summary>
         public bool SumsBatch { get; }
@@ -186,7 +196,7 @@ internal static unsafe class Gemm<T, V>
             int depth = Math.Min(plan.KC, call.K - k);
             int firstTile = block * plan.TilesPerBlock, firstPanel = group * plan.PanelsPerGroup;
             T* room = GemmWorkspace.Own<T>(NR * (nint)(depth + MR));
-            Block of = new()
+            GemmBlock<T> of = new()
             {
                 A = packedA + (call.StrideA == 0 ? 0 : (nint)product * call.M * call.K) + ((nint)k * call.M),
                 B = (T*)call.B.Address + ((nint)product * call.StrideB),
@@ -206,7 +216,7 @@ internal static unsafe class Gemm<T, V>
         }
 
         /// <summary>Panel by panel. The first tile brings a panel of B near, the others find it there and fetch what comes next.</summary>
-        private void MultiplyBlock(in Block block)
+        private void MultiplyBlock(in GemmBlock<T> block)
         {
             for (int panel = block.FirstPanel; panel < block.EndPanel; panel++)
             {
@@ -223,7 +233,7 @@ internal static unsafe class Gemm<T, V>
             }
         }
 
-        private void MultiplyTile(in Block block, int tile, int panel, in Panel<T> b)
+        private void MultiplyTile(in GemmBlock<T> block, int tile, int panel, in Panel<T> b)
         {
             int row = plan.FirstRow(tile), rows = plan.FirstRow(tile + 1) - row, column = panel * NR;
             T* c = block.C + ((nint)row * call.N) + column, bias = block.Bias == null ? null : block.Bias + column;
@@ -232,7 +242,7 @@ internal static unsafe class Gemm<T, V>
         }
 
         /// <summary>How the first tile reads a panel: from where it is, if it can, with a copy for the others.</summary>
-        private Panel<T> FirstRead(in Block block, int panel, bool hasOthers)
+        private Panel<T> FirstRead(in GemmBlock<T> block, int panel, bool hasOthers)
         {
             int column = panel * NR, columns = Math.Min(NR, call.N - column), width = PackedB<T, V>.PanelWidth(columns);
             if (call.PackedB.Length > 0)
@@ -251,7 +261,7 @@ internal static unsafe class Gemm<T, V>
         /// The panel <paramref name="b"/>, read while part <paramref name="part"/> of the panel that comes after it is fetched from far
         /// memory: the rows of a half of its steps, one cache line of each.
         /// </summary>
-        private Panel<T> Fetch(in Block block, int panel, in Panel<T> b, int part)
+        private Panel<T> Fetch(in GemmBlock<T> block, int panel, in Panel<T> b, int part)
         {
             const int lineBytes = 64;
             int lines = NR * sizeof(T) / lineBytes, next = panel + 1, step = block.Step;
@@ -272,39 +282,5 @@ internal static unsafe class Gemm<T, V>
             from += ((step + (part / lines * (block.Depth / 2))) * stride) + ((part % lines + 1) * (lineBytes / sizeof(T))) - 1;
             return new Panel<T>(b.B, b.Stride, null, from, stride);
         }
-    }
-
-    /// <summary>A block of rows of C, a group of its panels and a range of steps over K.</summary>
-    private readonly struct Block
-    {
-        /// <summary>The packed rows of A for these steps, from the first row of C on.</summary>
-        public T* A { get; init; }
-
-        public T* B { get; init; }
-
-        public T* C { get; init; }
-
-        public T* Bias { get; init; }
-
-        /// <summary>Whether C holds something to add to.</summary>
-        public bool Add { get; init; }
-
-        public int Step { get; init; }
-
-        public int Depth { get; init; }
-
-        public int FirstTile { get; init; }
-
-        public int EndTile { get; init; }
-
-        public int FirstPanel { get; init; }
-
-        public int EndPanel { get; init; }
-
-        /// <summary>Memory for a packed panel.</summary>
-        public T* Room { get; init; }
-
-        /// <summary>Memory for a tile.</summary>
-        public T* Spare { get; init; }
     }
 }

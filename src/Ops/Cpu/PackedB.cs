@@ -23,13 +23,22 @@ internal static unsafe class PackedB<T, V>
         {
             return pool.RentScratch<T>(0);
         }
-        int fullPanels = n / NR, rest = n - (fullPanels * NR), panels = rest > 0 ? fullPanels + 1 : fullPanels;
-        Scratch<T> packed = pool.RentScratch<T>(k * ((fullPanels * NR) + (rest > 0 ? PanelWidth(rest) : 0)));
-        int panelsPerChunk = Math.Max(1, ElementsPerChunk / (NR * k));
-        Job job = new((T*)b.Address, k, n, transposed, (T*)packed.Buffer.Address, panelsPerChunk);
-        workers.Run(job, (panels + panelsPerChunk - 1) / panelsPerChunk);
+        Scratch<T> packed = pool.RentScratch<T>((int)Length(k, n));
+        Pack(workers, b, k, n, transposed, (T*)packed.Buffer.Address);
         return packed;
     }
+
+    /// <summary>Packs <paramref name="b"/> to <paramref name="to"/>, which has room for <see cref="Length"/> elements.</summary>
+    public static DeviceBuffer<T> Pack(WorkerPool workers, DeviceBuffer<T> b, int k, int n, bool transposed, T* to)
+    {
+        int panels = (n + NR - 1) / NR, panelsPerChunk = Math.Max(1, ElementsPerChunk / (NR * k));
+        Job job = new((T*)b.Address, k, n, transposed, to, panelsPerChunk);
+        workers.Run(job, (panels + panelsPerChunk - 1) / panelsPerChunk);
+        return new((nint)to, (int)Length(k, n));
+    }
+
+    /// <summary>The elements of a packed B of <paramref name="k"/> x <paramref name="n"/>, padding included.</summary>
+    public static nint Length(int k, int n) => (nint)k * ((n / NR * NR) + (n % NR > 0 ? PanelWidth(n % NR) : 0));
 
     /// <summary>The columns of a panel with <paramref name="columns"/> columns of B, padding included.</summary>
     public static int PanelWidth(int columns) => columns > V.Width ? NR : V.Width;

@@ -63,6 +63,7 @@ public abstract class GemmTests<T>
         }
         Check(backend, new(3, 40, 5000) { TransposeA = transposeA, TransposeB = transposeB }, random);
         Check(backend, new(250, 40, 400) { TransposeA = transposeA, TransposeB = transposeB, Accumulate = true }, random);
+        Check(backend, new(385, 257, 2050) { TransposeA = transposeA, TransposeB = transposeB, Bias = true }, random);
     }
 
     [Theory]
