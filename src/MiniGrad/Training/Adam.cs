@@ -63,6 +63,7 @@ public class Adam<T> : Optimizer<T>
                 RootScale = T.CreateChecked(1 / Math.Sqrt(1 - Math.Pow(beta2, step))),
                 Epsilon = T.CreateChecked(epsilon),
                 Least = Subnormals.Least<T>(),
+                LeastSquared = T.Sqrt(Subnormals.Least<T>() / T.CreateChecked(1 - beta2)),
             },
             calls);
     }
@@ -117,13 +118,17 @@ internal readonly struct AdamRule<T> : IUpdateRule<T>
     /// <summary>Averages below this magnitude become 0.</summary>
     public required T Least { get; init; }
 
+    /// <summary>Gradients below this magnitude count as 0 in the mean square: their scaled squares would be flushed or subnormal.</summary>
+    public required T LeastSquared { get; init; }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public (V Value, V State0, V State1) Update<V>(V value, V gradient, V state0, V state1)
         where V : struct, IReal<V, T>
     {
         V g = V.MultiplyAdd(V.Splat(GradientDecay), value, gradient);
+        V squared = Subnormals.Flush(g, LeastSquared);
         V mean = Subnormals.Flush(V.MultiplyAdd(V.Splat(Beta1), state0, V.Splat(Rest1) * g), Least);
-        V meanSquare = Subnormals.Flush(V.MultiplyAdd(V.Splat(Beta2), state1, V.Splat(Rest2) * (g * g)), Least);
+        V meanSquare = Subnormals.Flush(V.MultiplyAdd(V.Splat(Beta2), state1, V.Splat(Rest2) * (squared * squared)), Least);
         V root = V.MultiplyAdd(V.Sqrt(meanSquare), V.Splat(RootScale), V.Splat(Epsilon));
         return ((V.Splat(Keep) * value) - (V.Splat(Rate) * (mean / root)), mean, meanSquare);
     }
