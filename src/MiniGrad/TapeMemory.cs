@@ -35,7 +35,7 @@ internal sealed class TapeMemory(BufferPool pool)
             shared = NewBlock(BytesOfSharedBlock).View<byte>(BytesOfSharedBlock);
             used = 0;
         }
-        DeviceBuffer<T> piece = new(shared.Address + used, length, shared.TangentDistance);
+        DeviceBuffer<T> piece = new(shared.Address + used, length, shared.TangentDistance / Unsafe.SizeOf<T>());
         used += room;
         return piece;
     }

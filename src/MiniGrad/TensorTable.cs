@@ -28,7 +28,7 @@ internal sealed class TensorTable<T>
 
     public int Count { get; private set; }
 
-    public Tensor<T> Add(Tape<T> tape, Shape shape, in DeviceBuffer<T> value, bool needsGradient, Parameter<T>? parameter = null)
+    public Tensor<T> Add(Tape<T> tape, in Shape shape, DeviceBuffer<T> value, bool needsGradient, Parameter<T>? parameter = null)
     {
         if (Count == entries.Length)
         {
@@ -115,11 +115,12 @@ internal sealed class TensorTable<T>
         {
             return parameter.TakeSink();
         }
-        if (entry.Gradient.Length == 0)
+        DeviceBuffer<T> gradient = entry.Gradient;
+        if (gradient.Length == 0)
         {
-            entry.Gradient = tensor.Tape.Rent<T>(entry.Value.Length);
+            entry.Gradient = gradient = tensor.Tape.Rent<T>(entry.Value.Length);
         }
-        GradientSink<T> sink = new(entry.Gradient, entry.HasGradient);
+        GradientSink<T> sink = new(gradient, entry.HasGradient);
         entry.HasGradient = true;
         return sink;
     }

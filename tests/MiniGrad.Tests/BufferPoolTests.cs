@@ -70,7 +70,7 @@ public class BufferPoolTests
         using BufferPool pool = new(allocator, withTangents: true);
         DeviceBlock block = pool.Rent(100);
         Assert.Equal(2 * block.Capacity, allocator.Live.Values.Single());
-        Assert.Equal(block.Capacity, block.View<double>(3).TangentDistance);
+        Assert.Equal(block.Capacity, block.View<double>(3).TangentDistance * sizeof(double));
     }
 
     [Fact]

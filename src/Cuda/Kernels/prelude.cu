@@ -49,8 +49,7 @@ DEVICE void store_pack(real* to, const Pack& pack) { *reinterpret_cast<Pack*>(to
 template <class E> struct Buffer
 {
     E* elements;
-    long long tangent_distance;
-    int length;
+    int length, tangent_distance;
 
     __device__ __forceinline__ E& operator[](int i) const { return elements[i]; }
     __device__ __forceinline__ bool exists() const { return length > 0; }

@@ -30,6 +30,6 @@ public sealed class DeviceBlock
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         ArgumentOutOfRangeException.ThrowIfGreaterThan((long)length * sizeof(T), Capacity);
-        return new DeviceBuffer<T>(Address, length, HasTangents ? (nint)Capacity : 0);
+        return new DeviceBuffer<T>(Address, length, HasTangents ? checked((int)(Capacity / sizeof(T))) : 0);
     }
 }

@@ -5,25 +5,26 @@ namespace MiniGrad.Backends;
 
 /// <summary>
 /// A view of elements in a backend's memory. It owns nothing (a <see cref="DeviceBlock"/> does) and is blittable, so that a kernel's
-/// arguments can hold it on every device.
+/// arguments can hold it on every device. It is passed in two registers.
 /// </summary>
 /// <param name="address">Where the first element is; only the backend may follow it.</param>
 /// <param name="length">The number of elements.</param>
 /// <param name="tangentDistance">
-/// Bytes from an element to its tangent, on a backend that computes with dual numbers (<see cref="IDualBackend{T}"/>); else 0.
+/// How many elements behind an element its tangent is, on a backend that computes with dual numbers
+/// (<see cref="IDualBackend{T}"/>); else 0.
 /// </param>
 /// <typeparam name="T">The element type.</typeparam>
-public readonly struct DeviceBuffer<T>(nint address, int length, nint tangentDistance = 0)
+public readonly struct DeviceBuffer<T>(nint address, int length, int tangentDistance = 0)
     where T : unmanaged
 {
     /// <summary>Where the first element is, in the backend's address space.</summary>
     public nint Address { get; } = address;
 
-    /// <summary>Bytes from an element to its tangent; 0 where there are none.</summary>
-    public nint TangentDistance { get; } = tangentDistance;
-
     /// <summary>The number of elements.</summary>
     public int Length { get; } = length;
+
+    /// <summary>How many elements behind an element its tangent is; 0 where there are none.</summary>
+    public int TangentDistance { get; } = tangentDistance;
 
     /// <summary>The <paramref name="length"/> elements from <paramref name="start"/>.</summary>
     /// <exception cref="ArgumentOutOfRangeException">They are not all within this view.</exception>

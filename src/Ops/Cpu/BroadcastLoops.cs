@@ -24,7 +24,7 @@ internal static class BroadcastLoops<T, V>
             return;
         }
         Plan plan = new(call.ShapeA, call.ShapeB, call.Shape);
-        workers.Run(new ZipJob<TOp>(op, call, plan), plan.Chunks);
+        workers.Run(new ZipJob<TOp>(op, call.A, call.B, call.Y, plan), plan.Chunks);
     }
 
     public static void ZipVjp<TOp>(WorkerPool workers, TOp op, in ZipVjpCall<T> call)
@@ -36,7 +36,7 @@ internal static class BroadcastLoops<T, V>
             return;
         }
         Plan plan = new(call.ShapeA, call.ShapeB, call.Shape);
-        workers.Run(new ZipVjpJob<TOp>(op, call, plan), plan.Chunks);
+        workers.Run(new ZipVjpJob<TOp>(op, call.A, call.B, call.Dy, call.Da, call.Db, plan), plan.Chunks);
     }
 
     /// <summary>How the elements of the result fall into segments of the last merged axis, and where each operand stands in them.</summary>
@@ -107,7 +107,7 @@ internal static class BroadcastLoops<T, V>
         }
     }
 
-    private readonly struct ZipJob<TOp>(TOp op, ZipCall<T> call, Plan plan) : IChunkJob
+    private readonly struct ZipJob<TOp>(TOp op, DeviceBuffer<T> a, DeviceBuffer<T> b, DeviceBuffer<T> y, Plan plan) : IChunkJob
         where TOp : unmanaged, IBinaryOp<T>
     {
         [MethodImpl(MethodImplOptions.NoInlining)]
@@ -116,8 +116,8 @@ internal static class BroadcastLoops<T, V>
             int first = chunk * plan.SegmentsPerChunk, end = Math.Min(plan.Segments, first + plan.SegmentsPerChunk);
             for (int segment = first; segment < end; segment++)
             {
-                (int y, int a, int b, int length) = plan.Locate(segment);
-                RunSegment(op, call.A, a, plan.StepsA, call.B, b, plan.StepsB, call.Y, y, length);
+                (int offsetY, int offsetA, int offsetB, int length) = plan.Locate(segment);
+                RunSegment(op, a, offsetA, plan.StepsA, b, offsetB, plan.StepsB, y, offsetY, length);
             }
         }
 
@@ -138,7 +138,8 @@ internal static class BroadcastLoops<T, V>
         }
     }
 
-    private readonly struct ZipVjpJob<TOp>(TOp op, ZipVjpCall<T> call, Plan plan) : IChunkJob
+    private readonly struct ZipVjpJob<TOp>(
+        TOp op, DeviceBuffer<T> a, DeviceBuffer<T> b, DeviceBuffer<T> dy, GradientSink<T> da, GradientSink<T> db, Plan plan) : IChunkJob
         where TOp : unmanaged, IBinaryOp<T>
     {
         [MethodImpl(MethodImplOptions.NoInlining)]
@@ -153,22 +154,22 @@ internal static class BroadcastLoops<T, V>
 
         private void RunSegment((int Y, int A, int B, int Length) at)
         {
-            DeviceBuffer<T> a = call.A, b = call.B, dy = call.Dy;
-            GradientSink<T> da = call.Da, db = call.Db;
+            DeviceBuffer<T> left = a, right = b, from = dy;
+            GradientSink<T> toLeft = da, toRight = db;
             bool stepsA = plan.StepsA, stepsB = plan.StepsB;
             V one = V.Splat(T.One), zero = V.Splat(T.Zero);
-            V va = V.LoadSplat(a, at.A), vb = V.LoadSplat(b, at.B);
+            V va = V.LoadSplat(left, at.A), vb = V.LoadSplat(right, at.B);
             for (int i = 0; i < at.Length; i += V.Width)
             {
                 int count = at.Length - i;
                 if (TOp.VjpReadsOperands)
                 {
-                    va = stepsA ? V.Load(a, at.A + i, count, one) : va;
-                    vb = stepsB ? V.Load(b, at.B + i, count, one) : vb;
+                    va = stepsA ? V.Load(left, at.A + i, count, one) : va;
+                    vb = stepsB ? V.Load(right, at.B + i, count, one) : vb;
                 }
-                (V ga, V gb) = op.Vjp(va, vb, V.Load(dy, at.Y + i, count, zero));
-                Write(ga, da, at.Y + i, count);
-                Write(gb, db, at.Y + i, count);
+                (V ga, V gb) = op.Vjp(va, vb, V.Load(from, at.Y + i, count, zero));
+                Write(ga, toLeft, at.Y + i, count);
+                Write(gb, toRight, at.Y + i, count);
             }
         }
 

@@ -12,7 +12,7 @@ namespace MiniGrad.Ops.Cpu;
 /// so that any kernel, read with these numbers, computes its exact Jacobian-vector product beside its result.
 /// </summary>
 /// <remarks>
-/// The tangent of element i is <see cref="DeviceBuffer{T}.TangentDistance"/> bytes behind element i. Where a function has a kink, the tangent is that of
+/// The tangent of element i is <see cref="DeviceBuffer{T}.TangentDistance"/> elements behind element i. Where a function has a kink, the tangent is that of
 /// the branch whose value is taken; on a tie Max and Min follow their second argument, and Abs has slope 0 at 0.
 /// </remarks>
 internal readonly struct Dual<V, T>(V value, V tangent) : ISimd<Dual<V, T>, T>
@@ -25,7 +25,8 @@ internal readonly struct Dual<V, T>(V value, V tangent) : ISimd<Dual<V, T>, T>
     public static int Width => V.Width;
 
     /// <summary>The memory of the tangents of <paramref name="buffer"/>.</summary>
-    public static DeviceBuffer<T> Tangents(DeviceBuffer<T> buffer) => new(buffer.Address + buffer.TangentDistance, buffer.Length);
+    public static unsafe DeviceBuffer<T> Tangents(DeviceBuffer<T> buffer) =>
+        new(buffer.Address + ((nint)buffer.TangentDistance * sizeof(T)), buffer.Length);
 
     public static Dual<V, T> Splat(T value) => new(V.Splat(value), V.Splat(T.Zero));
 

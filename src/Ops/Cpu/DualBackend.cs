@@ -14,12 +14,12 @@ internal sealed class DualBackend<T, V>(int threads)
 {
     public override string Name => $"dual numbers on {base.Name}";
 
-    public override void Upload<TElement>(ReadOnlySpan<TElement> host, DeviceBuffer<TElement> buffer)
+    public override unsafe void Upload<TElement>(ReadOnlySpan<TElement> host, DeviceBuffer<TElement> buffer)
     {
         base.Upload(host, buffer);
         if (typeof(TElement) == typeof(T))
         {
-            Span(buffer, buffer.TangentDistance).Clear();
+            new Span<TElement>((TElement*)buffer.Address + buffer.TangentDistance, buffer.Length).Clear();
         }
     }
 
@@ -38,7 +38,4 @@ internal sealed class DualBackend<T, V>(int threads)
 
     /// <summary>Nothing: the tangents, which need B as it is, would have to be packed as well.</summary>
     public override Scratch<T> PackB(DeviceBuffer<T> b, int k, int n, bool transposed) => Pool.RentScratch<T>(0);
-
-    private static unsafe Span<TElement> Span<TElement>(DeviceBuffer<TElement> buffer, nint distance)
-        where TElement : unmanaged => new((void*)(buffer.Address + distance), buffer.Length);
 }
