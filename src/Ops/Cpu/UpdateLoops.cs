@@ -71,11 +71,11 @@ internal static unsafe class UpdateLoops<T, V>
         Arrays to = new(call);
         DeviceBuffer<T> gradient = call.Gradient;
         int i = first;
-        for (; i <= end - V.Width; i += V.Width)
+        for (; i <= end - (2 * V.Width); i += 2 * V.Width)
         {
-            Apply(in rule, V.Load(gradient, i), to, i, V.Width);
+            ApplyTwo(in rule, V.Load(gradient, i), V.Load(gradient, i + V.Width), to, i);
         }
-        if (i < end)
+        for (; i < end; i += V.Width)
         {
             Apply(in rule, V.Load(gradient, i, end - i, V.Splat(T.Zero)), to, i, end - i);
         }
@@ -88,38 +88,45 @@ internal static unsafe class UpdateLoops<T, V>
     {
         Arrays to = new(call);
         OuterProducts<T> product = call.Product;
-        int rows = product.Rows, inputs = product.Inputs, columns = product.Outputs, first = i * columns, column = 0;
+        int rows = product.Rows, inputs = product.Inputs, columns = product.Outputs, first = i * columns;
         T* memory = stackalloc T[2 * rows];
         DeviceBuffer<T> shares = product.Shares, dy = product.Dy, xi = new((nint)memory, rows, rows * sizeof(T)); // The second half is for tangents.
         for (int r = 0; r < rows; r++)
         {
             V.StoreScalar(V.LoadSplat(product.X, (r * inputs) + i), xi, r);
         }
-        for (; column <= columns - V.Width; column += V.Width)
+        V zero = V.Splat(T.Zero);
+        int column = 0;
+        // Two vectors share what is loaded for both: the splats of x and of the rule's numbers.
+        for (; column <= columns - (2 * V.Width); column += 2 * V.Width)
         {
-            V gradient = V.Splat(T.Zero);
+            V gradient0 = zero, gradient1 = zero;
             for (int r = 0, at = column; r < rows; r++, at += columns)
             {
-                V.AddProduct(ref gradient, V.LoadSplat(xi, r), V.Load(dy, at));
+                V x = V.LoadSplat(xi, r);
+                V.AddProduct(ref gradient0, x, V.Load(dy, at));
+                V.AddProduct(ref gradient1, x, V.Load(dy, at + V.Width));
             }
             if (shares.Length > 0)
             {
-                gradient -= V.Load(shares, column) * V.Load(to.Value, first + column);
+                gradient0 -= V.Load(shares, column) * V.Load(to.Value, first + column);
+                gradient1 -= V.Load(shares, column + V.Width) * V.Load(to.Value, first + column + V.Width);
             }
-            Apply(in rule, gradient, to, first + column, V.Width);
+            ApplyTwo(in rule, gradient0, gradient1, to, first + column);
         }
-        if (column < columns)
+        for (; column < columns; column += V.Width)
         {
-            V zero = V.Splat(T.Zero), gradient = zero;
+            int count = columns - column;
+            V gradient = zero;
             for (int r = 0, at = column; r < rows; r++, at += columns)
             {
-                V.AddProduct(ref gradient, V.LoadSplat(xi, r), V.Load(dy, at, columns - column, zero));
+                V.AddProduct(ref gradient, V.LoadSplat(xi, r), V.Load(dy, at, count, zero));
             }
             if (shares.Length > 0)
             {
-                gradient -= V.Load(shares, column, columns - column, zero) * V.Load(to.Value, first + column, columns - column, zero);
+                gradient -= V.Load(shares, column, count, zero) * V.Load(to.Value, first + column, count, zero);
             }
-            Apply(in rule, gradient, to, first + column, columns - column);
+            Apply(in rule, gradient, to, first + column, count);
         }
     }
 
@@ -140,6 +147,30 @@ internal static unsafe class UpdateLoops<T, V>
         if (TRule.StateCount > 1)
         {
             V.Store(s1, to.State1, i, count);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void ApplyTwo<TRule>(in TRule rule, V gradient0, V gradient1, in Arrays to, int i)
+        where TRule : unmanaged, IUpdateRule<T>
+    {
+        V zero = V.Splat(T.Zero);
+        int j = i + V.Width;
+        V s0 = TRule.StateCount > 0 ? V.Load(to.State0, i) : zero, t0 = TRule.StateCount > 0 ? V.Load(to.State0, j) : zero;
+        V s1 = TRule.StateCount > 1 ? V.Load(to.State1, i) : zero, t1 = TRule.StateCount > 1 ? V.Load(to.State1, j) : zero;
+        (V v, s0, s1) = Unsafe.AsRef(in rule).Update(V.Load(to.Value, i), gradient0, s0, s1);
+        (V w, t0, t1) = Unsafe.AsRef(in rule).Update(V.Load(to.Value, j), gradient1, t0, t1);
+        V.Store(v, to.Value, i);
+        V.Store(w, to.Value, j);
+        if (TRule.StateCount > 0)
+        {
+            V.Store(s0, to.State0, i);
+            V.Store(t0, to.State0, j);
+        }
+        if (TRule.StateCount > 1)
+        {
+            V.Store(s1, to.State1, i);
+            V.Store(t1, to.State1, j);
         }
     }
 
