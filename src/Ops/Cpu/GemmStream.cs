@@ -48,7 +48,7 @@ internal static unsafe class GemmStream<T, V>
             }
             call = call with { B = new((nint)to, matrices * length), TransposeB = false, StrideB = call.StrideB == 0 ? 0 : length };
         }
-        StreamJob job = new(call);
+        StreamJob job = new(call, workers.Threads);
         workers.Run(job, job.Chunks);
     }
 
@@ -57,13 +57,14 @@ internal static unsafe class GemmStream<T, V>
         private readonly GemmCall<T> call;
         private readonly int tiles, tilesPerChunk, columnsPerChunk, groups, chunksPerProduct;
 
-        public StreamJob(in GemmCall<T> call)
+        public StreamJob(in GemmCall<T> call, int threads)
         {
             this.call = call;
             tiles = (call.M + MR - 1) / MR;
             tilesPerChunk = Math.Clamp(ElementsPerChunk / (MR * call.N), 1, tiles);
             long elementsOfB = (long)call.N * call.K;
-            groups = tiles > 1 ? 1 : (int)Math.Clamp(elementsOfB / ElementsPerChunk, 1, MaxGroups);
+            // Threads share columns; one alone reads whole rows of B, which memory delivers faster. Each number of C is summed alike.
+            groups = tiles > 1 || threads == 1 ? 1 : (int)Math.Clamp(elementsOfB / ElementsPerChunk, 1, MaxGroups);
             int panels = (call.N + NR - 1) / NR;
             columnsPerChunk = (panels + groups - 1) / groups * NR;
             groups = (call.N + columnsPerChunk - 1) / columnsPerChunk;
