@@ -17,7 +17,7 @@ public sealed class FusedProductsTests : IDisposable
         get
         {
             TheoryData<string, NormalizationScheme, int> cases = [];
-            foreach (string optimizer in new[] { "SGD", "momentum", "Adam", "RMSProp" })
+            foreach (string optimizer in new[] { "SGD", "momentum", "RMSProp" })
             {
                 cases.Add(optimizer, NormalizationScheme.None, 4);
             }
@@ -44,7 +44,16 @@ public sealed class FusedProductsTests : IDisposable
     [Theory]
     [MemberData(nameof(Trainings))]
     public void Training_ends_with_the_same_bits(string optimizer, NormalizationScheme scheme, int batch) =>
-        Assert.Equal(Train(optimizer, scheme, batch, fuses: false), Train(optimizer, scheme, batch, fuses: true));
+        Assert.Equal(Train(backend, optimizer, scheme, batch, fuses: false), Train(backend, optimizer, scheme, batch, fuses: true));
+
+    [Theory]
+    [InlineData(NormalizationScheme.None)]
+    [InlineData(NormalizationScheme.Weight)]
+    public void Training_on_dual_numbers_ends_with_the_same_bits(NormalizationScheme scheme)
+    {
+        using IDualBackend<float> dual = CpuBackend.CreateDual<float>(threads: 2);
+        Assert.Equal(Train(dual, "Adam", scheme, 16, fuses: false), Train(dual, "Adam", scheme, 16, fuses: true));
+    }
 
     [Theory]
     [InlineData(false, 4, 0)]
@@ -224,7 +233,7 @@ public sealed class FusedProductsTests : IDisposable
         return tape.Constant(x, new Shape(rows, Inputs)).Affine(tape.Watch(w)).Tanh();
     }
 
-    private float[][] Train(string optimizerName, NormalizationScheme scheme, int batch, bool fuses)
+    private static float[][] Train(IBackend<float> backend, string optimizerName, NormalizationScheme scheme, int batch, bool fuses)
     {
         using Mlp<float> model = new(backend, Inputs, [56, 40], 10, new Philox(1), scheme, Activation.Relu);
         using Optimizer<float> optimizer = optimizerName switch

@@ -90,7 +90,7 @@ internal static unsafe class UpdateLoops<T, V>
         OuterProducts<T> product = call.Product;
         int rows = product.Rows, inputs = product.Inputs, columns = product.Outputs, first = i * columns;
         T* memory = stackalloc T[2 * rows];
-        DeviceBuffer<T> shares = product.Shares, dy = product.Dy, xi = new((nint)memory, rows, rows * sizeof(T)); // The second half is for tangents.
+        DeviceBuffer<T> shares = product.Shares, dy = product.Dy, xi = new((nint)memory, rows, rows); // The second half is for tangents.
         for (int r = 0; r < rows; r++)
         {
             V.StoreScalar(V.LoadSplat(product.X, (r * inputs) + i), xi, r);
