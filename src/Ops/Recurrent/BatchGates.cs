@@ -15,6 +15,15 @@ internal static class BatchGates<T, V>
     where T : unmanaged, IFloatingPointIeee754<T>
     where V : struct, ISimd<V, T>
 {
+    /// <summary>Makes the statistics of these columns in every gate.</summary>
+    public static void Measure(in SequenceBuffers<T> s, in BatchStep<T> b, int first, int end)
+    {
+        for (int gate = 0; gate < s.Features / s.Hidden; gate++)
+        {
+            Measure(s, b, gate, first, end);
+        }
+    }
+
     /// <summary>Makes the statistics of a gate's columns.</summary>
     public static void Measure(in SequenceBuffers<T> s, in BatchStep<T> b, int gate, int first, int end)
     {
@@ -56,14 +65,17 @@ internal static class BatchGates<T, V>
         return V.MultiplyAdd(product - V.Load(b.Mean, at, lanes, zero), scale, added);
     }
 
-    /// <summary>Turns the gradients of a gate's gain xHat into those of its product, and adds to those of gain and shift.</summary>
+    /// <summary>Turns the gradients of every gate's gain xHat into those of its product, and adds to those of gain and shift.</summary>
     public static void Backward(
-        in SequenceBuffers<T> s, in SequenceGradients<T> d, in BatchStep<T> b, DeviceBuffer<T> from, int gate, int first, int end)
+        in SequenceBuffers<T> s, in SequenceGradients<T> d, in BatchStep<T> b, DeviceBuffer<T> from, int first, int end)
     {
-        int g = s.Features, column = (gate * s.Hidden) + first;
-        BatchColumns<T, V>.Backward(
-            b, s.Step(s.Product, b.Step, g), s.Step(from, b.Step, g), s.Step(d.Product, b.Step, g), s.Gain, d.Gain, d.Shift,
-            column, (b.Step * g) + column, end - first);
+        int g = s.Features;
+        DeviceBuffer<T> product = s.Step(s.Product, b.Step, g), dy = s.Step(from, b.Step, g), dproduct = s.Step(d.Product, b.Step, g);
+        for (int column = first; column < g; column += s.Hidden)
+        {
+            BatchColumns<T, V>.Backward(
+                b, product, dy, dproduct, s.Gain, d.Gain, d.Shift, column, (b.Step * g) + column, end - first);
+        }
     }
 }
 

@@ -14,10 +14,10 @@ internal readonly struct GruBatchKernels<T, TMasks>(BatchStatistics<T> gates) : 
     public bool AddsToX => false;
 
     public void Forward(IBackend<T> backend, in SequenceBuffers<T> s, int step) =>
-        backend.Run(new GruBatchForward<T, TMasks>(s, gates.At(step)), s.Hidden, s.ColumnGrain(backend));
+        s.RunColumns(backend, new GruBatchForward<T, TMasks>(s, gates.At(step)));
 
     public void Backward(IBackend<T> backend, in SequenceBuffers<T> s, in SequenceGradients<T> d, int step) =>
-        backend.Run(new GruBatchBackward<T, TMasks>(s, d, gates.At(step)), s.Hidden, s.ColumnGrain(backend));
+        s.RunColumns(backend, new GruBatchBackward<T, TMasks>(s, d, gates.At(step)));
 }
 
 /// <summary>
@@ -55,10 +55,7 @@ internal readonly struct GruBatchForward<T, TMasks>(SequenceBuffers<T> s, BatchS
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {
-        for (int gate = 0; gate < 3; gate++)
-        {
-            BatchGates<T, V>.Measure(s, gates, gate, first, end);
-        }
+        BatchGates<T, V>.Measure(s, gates, first, end);
         for (int n = 0; n < s.Cases; n++)
         {
             BatchGates<T, V>.Make(s, gates, gates.Row(n), 0, first, end, isTanh: false);
@@ -145,10 +142,7 @@ internal readonly struct GruBatchBackward<T, TMasks>(SequenceBuffers<T> s, Seque
         {
             Gates<V>(n, first, end);
         }
-        for (int gate = 0; gate < 3; gate++)
-        {
-            BatchGates<T, V>.Backward(s, d, gates, d.Product, gate, first, end);
-        }
+        BatchGates<T, V>.Backward(s, d, gates, d.Product, first, end);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

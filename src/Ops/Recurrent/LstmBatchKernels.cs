@@ -18,10 +18,10 @@ internal readonly struct LstmBatchKernels<T, TMasks>(
     public bool AddsToX => addsToX;
 
     public void Forward(IBackend<T> backend, in SequenceBuffers<T> s, int step) =>
-        backend.Run(new LstmBatchForward<T, TMasks>(s, gates.At(step), cells.At(step), step), s.Hidden, s.ColumnGrain(backend));
+        s.RunColumns(backend, new LstmBatchForward<T, TMasks>(s, gates.At(step), cells.At(step), step));
 
     public void Backward(IBackend<T> backend, in SequenceBuffers<T> s, in SequenceGradients<T> d, int step) =>
-        backend.Run(new LstmBatchBackward<T, TMasks>(s, d, gates.At(step), cells.At(step), step), s.Hidden, s.ColumnGrain(backend));
+        s.RunColumns(backend, new LstmBatchBackward<T, TMasks>(s, d, gates.At(step), cells.At(step), step));
 }
 
 /// <summary>
@@ -196,9 +196,9 @@ internal readonly struct LstmBatchBackward<T, TMasks>(
         {
             Gates<V>(n, first, end);
         }
-        for (int gate = 0; gate < 4 && gates.IsPresent; gate++)
+        if (gates.IsPresent)
         {
-            BatchGates<T, V>.Backward(s, d, gates, d.X, gate, first, end);
+            BatchGates<T, V>.Backward(s, d, gates, d.X, first, end);
         }
     }
 

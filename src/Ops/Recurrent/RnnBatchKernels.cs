@@ -14,10 +14,10 @@ internal readonly struct RnnBatchKernels<T, TMasks>(bool addsToX, BatchStatistic
     public bool AddsToX => addsToX;
 
     public void Forward(IBackend<T> backend, in SequenceBuffers<T> s, int step) =>
-        backend.Run(new RnnBatchForward<T, TMasks>(s, gates.At(step)), s.Hidden, s.ColumnGrain(backend));
+        s.RunColumns(backend, new RnnBatchForward<T, TMasks>(s, gates.At(step)));
 
     public void Backward(IBackend<T> backend, in SequenceBuffers<T> s, in SequenceGradients<T> d, int step) =>
-        backend.Run(new RnnBatchBackward<T, TMasks>(s, d, gates.At(step)), s.Hidden, s.ColumnGrain(backend));
+        s.RunColumns(backend, new RnnBatchBackward<T, TMasks>(s, d, gates.At(step)));
 }
 
 /// <summary>A step of the simple network behind its product, some columns of all cases at a time.</summary>
@@ -49,7 +49,7 @@ internal readonly struct RnnBatchForward<T, TMasks>(SequenceBuffers<T> s, BatchS
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {
-        BatchGates<T, V>.Measure(s, gates, 0, first, end);
+        BatchGates<T, V>.Measure(s, gates, first, end);
         for (int n = 0; n < s.Cases; n++)
         {
             BatchGates<T, V>.Make(s, gates, gates.Row(n), 0, first, end, isTanh: true);
@@ -109,7 +109,7 @@ internal readonly struct RnnBatchBackward<T, TMasks>(SequenceBuffers<T> s, Seque
         {
             Gate<V>(n, first, end);
         }
-        BatchGates<T, V>.Backward(s, d, gates, d.X, 0, first, end);
+        BatchGates<T, V>.Backward(s, d, gates, d.X, first, end);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -130,9 +130,6 @@ internal readonly record struct SequenceBuffers<T>
     /// <summary>The number of chunks of a step.</summary>
     public int Chunks => (Cases + Grain - 1) / Grain;
 
-    /// <summary>Columns of the hidden state per chunk of the kernels that go down columns: as many as share no cache lines.</summary>
-    public int ColumnGrain(IBackend<T> backend) => backend.Grain(Hidden, Math.Min(Hidden, 64), together: 8);
-
     // A quarter of what plain row kernels take: exponentials make a gate dearer than a sum.
     private const int ElementsPerChunk = 4096;
 
@@ -144,6 +141,10 @@ internal readonly record struct SequenceBuffers<T>
 
     /// <summary>The rows of step <paramref name="step"/> of such a buffer.</summary>
     public DeviceBuffer<T> Step(DeviceBuffer<T> buffer, int step, int width) => buffer.Slice(step * Cases * width, Cases * width);
+
+    /// <summary>Runs a kernel that goes down columns of the hidden state, in chunks of as many as share no cache lines.</summary>
+    public void RunColumns<TKernel>(IBackend<T> backend, in TKernel kernel)
+        where TKernel : unmanaged, IKernel<T> => backend.Run(kernel, Hidden, backend.Grain(Hidden, Math.Min(Hidden, 64), together: 8));
 }
 
 /// <summary>The gradients that backward passes from step to step, and those it collects.</summary>
