@@ -41,7 +41,7 @@ internal sealed partial class CudaBackend<T>
             saved.Address, dy.Address, dx.Buffer.Address, length, packs, dx.Accumulate ? 1 : 0, formula.Constants));
     }
 
-    public void Zip<TOp>(TOp op, in ZipCall<T> call)
+    public void Zip<TOp>(TOp op, in ZipOperands<T> operands, DeviceBuffer<T> y)
         where TOp : unmanaged, IBinaryOp<T>
     {
         device.MakeCurrent();
@@ -50,14 +50,14 @@ internal sealed partial class CudaBackend<T>
         {
             kernel = kernels.Load(typeof(TOp), "zip", "zip", Formula.Binary<T, TOp>(op), formula.Hash);
         }
-        Axes axes = new(call.Shape, Strides.RowMajor(call.ShapeA), Strides.RowMajor(call.ShapeB));
-        bool aligned = IsAligned(call.Y.Address | (axes.StepsA ? call.A.Address : 0) | (axes.StepsB ? call.B.Address : 0));
-        int packs = aligned && axes.TakesPacks(PackSize) ? call.Y.Length / PackSize : 0;
-        Launch(kernel, call.Y.Length, packs, new ZipArguments<T>(
-            call.A.Address, call.B.Address, call.Y.Address, call.Y.Length, packs, axes, formula.Constants));
+        Axes axes = new(operands.Shape, Strides.RowMajor(operands.ShapeA), Strides.RowMajor(operands.ShapeB));
+        bool aligned = IsAligned(y.Address | (axes.StepsA ? operands.A.Address : 0) | (axes.StepsB ? operands.B.Address : 0));
+        int packs = aligned && axes.TakesPacks(PackSize) ? y.Length / PackSize : 0;
+        Launch(kernel, y.Length, packs, new ZipArguments<T>(
+            operands.A.Address, operands.B.Address, y.Address, y.Length, packs, axes, formula.Constants));
     }
 
-    public void ZipVjp<TOp>(TOp op, in ZipVjpCall<T> call)
+    public void ZipVjp<TOp>(TOp op, in ZipOperands<T> operands, DeviceBuffer<T> dy, GradientSink<T> da, GradientSink<T> db)
         where TOp : unmanaged, IBinaryOp<T>
     {
         device.MakeCurrent();
@@ -66,14 +66,14 @@ internal sealed partial class CudaBackend<T>
         {
             kernel = kernels.Load(typeof(TOp), "zip_vjp", "zip", Formula.Binary<T, TOp>(op), formula.Hash);
         }
-        Axes axes = new(call.Shape, Strides.RowMajor(call.ShapeA), Strides.RowMajor(call.ShapeB));
-        DeviceBuffer<T> da = call.Da.Buffer, db = call.Db.Buffer;
+        Axes axes = new(operands.Shape, Strides.RowMajor(operands.ShapeA), Strides.RowMajor(operands.ShapeB));
         bool aligned = IsAligned(
-            call.Dy.Address | da.Address | db.Address | (axes.StepsA ? call.A.Address : 0) | (axes.StepsB ? call.B.Address : 0));
-        int length = call.Dy.Length, packs = aligned && axes.TakesPacks(PackSize) ? length / PackSize : 0;
+            dy.Address | da.Buffer.Address | db.Buffer.Address
+            | (axes.StepsA ? operands.A.Address : 0) | (axes.StepsB ? operands.B.Address : 0));
+        int length = dy.Length, packs = aligned && axes.TakesPacks(PackSize) ? length / PackSize : 0;
         Launch(kernel, length, packs, new ZipVjpArguments<T>(
-            call.A.Address, call.B.Address, call.Dy.Address, call.Da.IsWanted ? da.Address : 0, call.Db.IsWanted ? db.Address : 0,
-            length, packs, call.Da.Accumulate ? 1 : 0, call.Db.Accumulate ? 1 : 0, axes, formula.Constants));
+            operands.A.Address, operands.B.Address, dy.Address, da.IsWanted ? da.Buffer.Address : 0, db.IsWanted ? db.Buffer.Address : 0,
+            length, packs, da.Accumulate ? 1 : 0, db.Accumulate ? 1 : 0, axes, formula.Constants));
     }
 
     public void Update<TRule>(TRule rule, ReadOnlySpan<UpdateCall<T>> calls)

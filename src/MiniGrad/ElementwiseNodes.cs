@@ -32,7 +32,7 @@ public static class Elementwise
         Tape<T> tape = Operands.TapeOf(name, a, b);
         Shape shape = Shape.Broadcast(a.Shape, b.Shape, name);
         Tensor<T> y = tape.NewResult(shape, a.NeedsGradient || b.NeedsGradient);
-        tape.Backend.Zip(op, new ZipCall<T>(a.Value, a.Shape, b.Value, b.Shape, y.Value, shape));
+        tape.Backend.Zip(op, new ZipOperands<T>(a.Value, a.Shape, b.Value, b.Shape, shape), y.Value);
         if (y.NeedsGradient)
         {
             tape.Record<BinaryNode<T, TOp>>(y, a, b).Formula = op;
@@ -72,8 +72,8 @@ internal sealed class BinaryNode<T, TOp> : TapeNode<T>
         Shape shape = Output.Shape;
         if (a.Shape.ElementCount == shape.ElementCount && b.Shape.ElementCount == shape.ElementCount)
         {
-            backend.ZipVjp(
-                Formula, new ZipVjpCall<T>(a.Value, a.Shape, b.Value, b.Shape, Output.Gradient, a.GradientSink(), b.GradientSink(), shape));
+            GradientSink<T> da = a.GradientSink(), db = b.GradientSink();
+            backend.ZipVjp(Formula, new ZipOperands<T>(a.Value, a.Shape, b.Value, b.Shape, shape), Output.Gradient, da, db);
         }
         else
         {
@@ -85,7 +85,7 @@ internal sealed class BinaryNode<T, TOp> : TapeNode<T>
     {
         using Unbroadcast<T> da = new(a, shape);
         using Unbroadcast<T> db = new(b, shape);
-        backend.ZipVjp(Formula, new ZipVjpCall<T>(a.Value, a.Shape, b.Value, b.Shape, Output.Gradient, da.Sink, db.Sink, shape));
+        backend.ZipVjp(Formula, new ZipOperands<T>(a.Value, a.Shape, b.Value, b.Shape, shape), Output.Gradient, da.Sink, db.Sink);
         da.Finish();
         db.Finish();
     }

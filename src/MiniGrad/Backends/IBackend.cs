@@ -42,11 +42,13 @@ public interface IBackend<T> : IDisposable
         where TOp : unmanaged, IUnaryOp<T>;
 
     /// <summary>y = f(a, b), element by element, with operands broadcast to the shape of y.</summary>
-    void Zip<TOp>(TOp op, in ZipCall<T> call)
+    void Zip<TOp>(TOp op, in ZipOperands<T> operands, DeviceBuffer<T> y)
         where TOp : unmanaged, IBinaryOp<T>;
 
-    /// <summary>da (+)= df/da dy, then db (+)= df/db dy, element by element, both of the shape of y.</summary>
-    void ZipVjp<TOp>(TOp op, in ZipVjpCall<T> call)
+    /// <summary>
+    /// da (+)= df/da dy, then db (+)= df/db dy, element by element. Both are of the shape of y; one of them may be not wanted.
+    /// </summary>
+    void ZipVjp<TOp>(TOp op, in ZipOperands<T> operands, DeviceBuffer<T> dy, GradientSink<T> da, GradientSink<T> db)
         where TOp : unmanaged, IBinaryOp<T>;
 
     /// <summary>Combines the elements along one axis.</summary>

@@ -18,16 +18,14 @@ public interface IBinaryOp<T>
         where V : struct, IReal<V, T>;
 }
 
-/// <summary>The arguments of <see cref="IBackend{T}.Zip"/>.</summary>
+/// <summary>Two operands and the shape they are broadcast to: the arguments that <see cref="IBackend{T}.Zip"/> and its VJP share.</summary>
 /// <remarks>Shapes are kept by reference: few calls use them, and copying three takes as long as adding a few numbers.</remarks>
 /// <param name="a">The first operand, of shape <paramref name="shapeA"/>.</param>
 /// <param name="shapeA">Broadcasts to <paramref name="shape"/>.</param>
 /// <param name="b">The second operand, of shape <paramref name="shapeB"/>.</param>
 /// <param name="shapeB">Broadcasts to <paramref name="shape"/>.</param>
-/// <param name="y">The result.</param>
 /// <param name="shape">The shape of the result.</param>
-public readonly ref struct ZipCall<T>(
-    DeviceBuffer<T> a, in Shape shapeA, DeviceBuffer<T> b, in Shape shapeB, DeviceBuffer<T> y, in Shape shape)
+public readonly ref struct ZipOperands<T>(DeviceBuffer<T> a, in Shape shapeA, DeviceBuffer<T> b, in Shape shapeB, in Shape shape)
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     private readonly ref readonly Shape shapeA = ref shapeA;
@@ -39,54 +37,6 @@ public readonly ref struct ZipCall<T>(
 
     /// <summary>The second operand.</summary>
     public DeviceBuffer<T> B { get; } = b;
-
-    /// <summary>The result.</summary>
-    public DeviceBuffer<T> Y { get; } = y;
-
-    /// <summary>The shape of <see cref="A"/>.</summary>
-    public ref readonly Shape ShapeA => ref shapeA;
-
-    /// <summary>The shape of <see cref="B"/>.</summary>
-    public ref readonly Shape ShapeB => ref shapeB;
-
-    /// <summary>The shape of <see cref="Y"/>.</summary>
-    public ref readonly Shape Shape => ref shape;
-}
-
-/// <summary>The arguments of <see cref="IBackend{T}.ZipVjp"/>.</summary>
-/// <param name="a">The first operand, of shape <paramref name="shapeA"/>.</param>
-/// <param name="shapeA">Broadcasts to <paramref name="shape"/>.</param>
-/// <param name="b">The second operand, of shape <paramref name="shapeB"/>.</param>
-/// <param name="shapeB">Broadcasts to <paramref name="shape"/>.</param>
-/// <param name="dy">The gradient of the result.</param>
-/// <param name="da">
-/// Where df/da dy goes: as many elements as <paramref name="shape"/>, or not wanted. Written before <paramref name="db"/>.
-/// </param>
-/// <param name="db">Where df/db dy goes: as many elements as <paramref name="shape"/>, or not wanted.</param>
-/// <param name="shape">The shape of the result.</param>
-public readonly ref struct ZipVjpCall<T>(
-    DeviceBuffer<T> a, in Shape shapeA, DeviceBuffer<T> b, in Shape shapeB, DeviceBuffer<T> dy, GradientSink<T> da, GradientSink<T> db,
-    in Shape shape)
-    where T : unmanaged, IFloatingPointIeee754<T>
-{
-    private readonly ref readonly Shape shapeA = ref shapeA;
-    private readonly ref readonly Shape shapeB = ref shapeB;
-    private readonly ref readonly Shape shape = ref shape;
-
-    /// <summary>The first operand.</summary>
-    public DeviceBuffer<T> A { get; } = a;
-
-    /// <summary>The second operand.</summary>
-    public DeviceBuffer<T> B { get; } = b;
-
-    /// <summary>The gradient of the result.</summary>
-    public DeviceBuffer<T> Dy { get; } = dy;
-
-    /// <summary>Where df/da dy goes; written before <see cref="Db"/>.</summary>
-    public GradientSink<T> Da { get; } = da;
-
-    /// <summary>Where df/db dy goes.</summary>
-    public GradientSink<T> Db { get; } = db;
 
     /// <summary>The shape of <see cref="A"/>.</summary>
     public ref readonly Shape ShapeA => ref shapeA;

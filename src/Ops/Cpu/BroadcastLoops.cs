@@ -15,28 +15,29 @@ internal static class BroadcastLoops<T, V>
 {
     private const int ElementsPerChunk = 8192;
 
-    public static void Zip<TOp>(WorkerPool workers, TOp op, in ZipCall<T> call)
+    public static void Zip<TOp>(WorkerPool workers, TOp op, in ZipOperands<T> operands, DeviceBuffer<T> y)
         where TOp : unmanaged, IBinaryOp<T>
     {
-        if (call.A.Length == call.Y.Length && call.B.Length == call.Y.Length)
+        if (operands.A.Length == y.Length && operands.B.Length == y.Length)
         {
-            PairwiseLoops<T, V>.Zip(workers, op, call);
+            PairwiseLoops<T, V>.Zip(workers, op, operands, y);
             return;
         }
-        Plan plan = new(call.ShapeA, call.ShapeB, call.Shape);
-        workers.Run(new ZipJob<TOp>(op, call.A, call.B, call.Y, plan), plan.Chunks);
+        Plan plan = new(operands.ShapeA, operands.ShapeB, operands.Shape);
+        workers.Run(new ZipJob<TOp>(op, operands.A, operands.B, y, plan), plan.Chunks);
     }
 
-    public static void ZipVjp<TOp>(WorkerPool workers, TOp op, in ZipVjpCall<T> call)
+    public static void ZipVjp<TOp>(
+        WorkerPool workers, TOp op, in ZipOperands<T> operands, DeviceBuffer<T> dy, GradientSink<T> da, GradientSink<T> db)
         where TOp : unmanaged, IBinaryOp<T>
     {
-        if (call.A.Length == call.Dy.Length && call.B.Length == call.Dy.Length)
+        if (operands.A.Length == dy.Length && operands.B.Length == dy.Length)
         {
-            PairwiseLoops<T, V>.ZipVjp(workers, op, call);
+            PairwiseLoops<T, V>.ZipVjp(workers, op, operands, dy, da, db);
             return;
         }
-        Plan plan = new(call.ShapeA, call.ShapeB, call.Shape);
-        workers.Run(new ZipVjpJob<TOp>(op, call.A, call.B, call.Dy, call.Da, call.Db, plan), plan.Chunks);
+        Plan plan = new(operands.ShapeA, operands.ShapeB, operands.Shape);
+        workers.Run(new ZipVjpJob<TOp>(op, operands.A, operands.B, dy, da, db, plan), plan.Chunks);
     }
 
     /// <summary>How the elements of the result fall into segments of the last merged axis, and where each operand stands in them.</summary>

@@ -84,11 +84,11 @@ internal class CpuBackend<T, V> : IBackend<T>
     public void MapVjp<TOp>(TOp op, DeviceBuffer<T> saved, DeviceBuffer<T> dy, GradientSink<T> dx)
         where TOp : unmanaged, IUnaryOp<T> => ElementwiseLoops<T, V>.MapVjp(Workers, op, saved, dy, dx);
 
-    public void Zip<TOp>(TOp op, in ZipCall<T> call)
-        where TOp : unmanaged, IBinaryOp<T> => BroadcastLoops<T, V>.Zip(Workers, op, call);
+    public void Zip<TOp>(TOp op, in ZipOperands<T> operands, DeviceBuffer<T> y)
+        where TOp : unmanaged, IBinaryOp<T> => BroadcastLoops<T, V>.Zip(Workers, op, operands, y);
 
-    public void ZipVjp<TOp>(TOp op, in ZipVjpCall<T> call)
-        where TOp : unmanaged, IBinaryOp<T> => BroadcastLoops<T, V>.ZipVjp(Workers, op, call);
+    public void ZipVjp<TOp>(TOp op, in ZipOperands<T> operands, DeviceBuffer<T> dy, GradientSink<T> da, GradientSink<T> db)
+        where TOp : unmanaged, IBinaryOp<T> => BroadcastLoops<T, V>.ZipVjp(Workers, op, operands, dy, da, db);
 
     public void Reduce<TReduction>(TReduction reduction, in ReduceCall<T> call)
         where TReduction : unmanaged, IReduction<T> => ReduceLoops<T, V>.Reduce(Workers, reduction, call);

@@ -11,12 +11,13 @@ internal static class PairwiseLoops<T, V>
 {
     private const int Chunk = 8192;
 
-    public static void Zip<TOp>(WorkerPool workers, TOp op, in ZipCall<T> call)
-        where TOp : unmanaged, IBinaryOp<T> => workers.Run(new ZipJob<TOp>(op, call.A, call.B, call.Y), Chunks(call.Y.Length));
+    public static void Zip<TOp>(WorkerPool workers, TOp op, in ZipOperands<T> operands, DeviceBuffer<T> y)
+        where TOp : unmanaged, IBinaryOp<T> => workers.Run(new ZipJob<TOp>(op, operands.A, operands.B, y), Chunks(y.Length));
 
-    public static void ZipVjp<TOp>(WorkerPool workers, TOp op, in ZipVjpCall<T> call)
+    public static void ZipVjp<TOp>(
+        WorkerPool workers, TOp op, in ZipOperands<T> operands, DeviceBuffer<T> dy, GradientSink<T> da, GradientSink<T> db)
         where TOp : unmanaged, IBinaryOp<T> =>
-        workers.Run(new ZipVjpJob<TOp>(op, call.A, call.B, call.Dy, call.Da, call.Db), Chunks(call.Dy.Length));
+        workers.Run(new ZipVjpJob<TOp>(op, operands.A, operands.B, dy, da, db), Chunks(dy.Length));
 
     private static int Chunks(int length) => (length + Chunk - 1) / Chunk;
 

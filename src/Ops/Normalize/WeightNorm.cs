@@ -62,7 +62,7 @@ internal sealed class WeightNormNode<T> : TapeNode<T>
         GradientSink<T> dgain = gain.GradientSink(), dv = v.GradientSink();
         using Scratch<T> along = backend.Pool.RentScratch<T>(columns);
         ColumnSums<T>.Dot(backend, Output.Gradient, v.Value, along.Buffer, rows);
-        backend.Zip(default(DivideOp<T>), new ZipCall<T>(along.Buffer, gain.Shape, Norm, gain.Shape, along.Buffer, gain.Shape));
+        backend.Zip(default(DivideOp<T>), new ZipOperands<T>(along.Buffer, gain.Shape, Norm, gain.Shape, gain.Shape), along.Buffer);
         if (dgain.IsWanted)
         {
             Strides strides = Strides.RowMajor(gain.Shape);

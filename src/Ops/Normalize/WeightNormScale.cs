@@ -39,7 +39,7 @@ public static class WeightNormScaleExtensions
             DeviceBuffer<T> norm = tape.Rent<T>(columns);
             ColumnSums<T>.Dot(tape.Backend, v.Value, v.Value, norm, rows);
             tape.Backend.Map(default(SqrtOp<T>), norm, norm);
-            tape.Backend.Zip(default(DivideOp<T>), new ZipCall<T>(gain.Value, s.Shape, norm, s.Shape, s.Value, s.Shape));
+            tape.Backend.Zip(default(DivideOp<T>), new ZipOperands<T>(gain.Value, s.Shape, norm, s.Shape, s.Shape), s.Value);
             if (s.NeedsGradient)
             {
                 tape.Record<WeightNormScaleNode<T>>(s, v, gain).Norm = norm;
@@ -62,7 +62,7 @@ internal sealed class WeightNormScaleNode<T> : TapeNode<T>
         Shape shape = Output.Shape;
         GradientSink<T> dgain = gain.GradientSink();
         DeviceBuffer<T> share = v.Tape.Rent<T>(shape.ElementCount); // Lasts until the step: dv may be put off until then.
-        backend.Zip(default(DivideOp<T>), new ZipCall<T>(Output.Gradient, shape, Norm, shape, share, shape));
+        backend.Zip(default(DivideOp<T>), new ZipOperands<T>(Output.Gradient, shape, Norm, shape, shape), share);
         if (dgain.IsWanted)
         {
             Strides strides = Strides.RowMajor(shape);
@@ -70,8 +70,8 @@ internal sealed class WeightNormScaleNode<T> : TapeNode<T>
         }
         if (v.NeedsGradient)
         {
-            backend.Zip(default(DivideOp<T>), new ZipCall<T>(share, shape, Norm, shape, share, shape));
-            backend.Zip(default(MultiplyOp<T>), new ZipCall<T>(share, shape, Output.Value, shape, share, shape));
+            backend.Zip(default(DivideOp<T>), new ZipOperands<T>(share, shape, Norm, shape, shape), share);
+            backend.Zip(default(MultiplyOp<T>), new ZipOperands<T>(share, shape, Output.Value, shape, shape), share);
             v.TakeColumnsFromGradient(share);
         }
     }

@@ -113,7 +113,7 @@ internal sealed class SequenceNode<T, TKernels> : SequenceNode<T>
         {
             Shape shape = new(s.Cases, s.Hidden);
             DeviceBuffer<T> first = s.Step(s.States, 0, s.Hidden), masked = s.Step(s.Entering, 0, s.Hidden);
-            backend.Zip(default(MultiplyOp<T>), new ZipCall<T>(first, shape, s.EnteringFactors, shape, masked, shape));
+            backend.Zip(default(MultiplyOp<T>), new ZipOperands<T>(first, shape, s.EnteringFactors, shape, shape), masked);
         }
         if (s.Cells.Length > 0)
         {
@@ -196,7 +196,8 @@ internal sealed class SequenceNode<T, TKernels> : SequenceNode<T>
             if (s.EnteringFactors.Length > 0)
             {
                 Shape shape = new(s.Cases, s.Hidden);
-                backend.Zip(default(MultiplyOp<T>), new ZipCall<T>(d.FromProduct, shape, s.EnteringFactors, shape, d.FromProduct, shape));
+                backend.Zip(
+                    default(MultiplyOp<T>), new ZipOperands<T>(d.FromProduct, shape, s.EnteringFactors, shape, shape), d.FromProduct);
             }
             Copy(backend, d.FromProduct, hidden);
             Copy(backend, d.Direct, hidden with { Accumulate = true });

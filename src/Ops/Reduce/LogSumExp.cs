@@ -41,9 +41,9 @@ public static class LogSumExpExtensions
             using (Scratch<T> largest = backend.Pool.RentScratch<T>(kept.ElementCount))
             {
                 backend.ReduceTo(x.Value, x.Shape, largest.Buffer, kept, default(MaxReduction<T>), T.One, false);
-                backend.Zip(default(ExpDifferenceOp<T>), new ZipCall<T>(x.Value, x.Shape, largest.Buffer, kept, terms.Buffer, x.Shape));
+                backend.Zip(default(ExpDifferenceOp<T>), new ZipOperands<T>(x.Value, x.Shape, largest.Buffer, kept, x.Shape), terms.Buffer);
                 backend.ReduceTo(terms.Buffer, x.Shape, y.Value, kept, default(SumReduction<T>), T.One, false);
-                backend.Zip(default(AddLogOp<T>), new ZipCall<T>(y.Value, kept, largest.Buffer, kept, y.Value, kept));
+                backend.Zip(default(AddLogOp<T>), new ZipOperands<T>(y.Value, kept, largest.Buffer, kept, kept), y.Value);
             }
             if (y.NeedsGradient)
             {

@@ -61,9 +61,9 @@ internal sealed class MaxNode<T> : TapeNode<T>
         Tensor<T> x = Inputs[0];
         DeviceBuffer<T> y = Output.Value;
         using Scratch<T> ties = backend.Pool.RentScratch<T>(x.Shape.ElementCount), share = backend.Pool.RentScratch<T>(y.Length);
-        backend.Zip(default(IsLargestOp<T>), new ZipCall<T>(x.Value, x.Shape, y, Kept, ties.Buffer, x.Shape));
+        backend.Zip(default(IsLargestOp<T>), new ZipOperands<T>(x.Value, x.Shape, y, Kept, x.Shape), ties.Buffer);
         backend.ReduceTo(ties.Buffer, x.Shape, share.Buffer, Kept, default(SumReduction<T>), T.One, accumulate: false);
-        backend.Zip(default(DivideOp<T>), new ZipCall<T>(Output.Gradient, Kept, share.Buffer, Kept, share.Buffer, Kept));
+        backend.Zip(default(DivideOp<T>), new ZipOperands<T>(Output.Gradient, Kept, share.Buffer, Kept, Kept), share.Buffer);
         backend.WriteReductionVjp(default(IsLargestOp<T>), x, y, share.Buffer, Kept, T.One);
     }
 }

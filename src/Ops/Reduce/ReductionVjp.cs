@@ -25,6 +25,6 @@ internal static class ReductionVjp
         GradientSink<T> dx = x.GradientSink();
         using Scratch<T> repeated = backend.Pool.RentScratch<T>(x.Shape.ElementCount);
         backend.Copy(new CopyCall<T>(g, Strides.RowMajor(kept), repeated.Buffer, Strides.RowMajor(x.Shape), x.Shape, scale, false));
-        backend.ZipVjp(formula, new ZipVjpCall<T>(x.Value, x.Shape, r, kept, repeated.Buffer, dx, default, x.Shape));
+        backend.ZipVjp(formula, new ZipOperands<T>(x.Value, x.Shape, r, kept, x.Shape), repeated.Buffer, dx, default);
     }
 }

@@ -49,7 +49,8 @@ public static class VarianceExtensions
             backend.ReduceTo(x.Value, x.Shape, mean, reduced.Kept, default(SumReduction<T>), one / T.CreateChecked(reduced.Count), false);
             using (Scratch<T> squares = backend.Pool.RentScratch<T>(x.Shape.ElementCount))
             {
-                backend.Zip(default(SquaredDifferenceOp<T>), new ZipCall<T>(x.Value, x.Shape, mean, reduced.Kept, squares.Buffer, x.Shape));
+                backend.Zip(
+                    default(SquaredDifferenceOp<T>), new ZipOperands<T>(x.Value, x.Shape, mean, reduced.Kept, x.Shape), squares.Buffer);
                 backend.ReduceTo(squares.Buffer, x.Shape, y.Value, reduced.Kept, default(SumReduction<T>), scale, false);
             }
             if (y.NeedsGradient)

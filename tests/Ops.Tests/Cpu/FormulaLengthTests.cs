@@ -120,9 +120,9 @@ public class FormulaLengthTests
         {
             DeviceBuffer<T> ba = Upload(backend, a), bb = Upload(backend, b), by = Upload(backend, earlier), bdy = Upload(backend, dy);
             DeviceBuffer<T> da = Upload(backend, earlier), db = Upload(backend, earlier), onlyDb = Upload(backend, earlier);
-            backend.Zip(op, new ZipCall<T>(ba, shapeA, bb, shapeB, by, shape));
-            backend.ZipVjp(op, new ZipVjpCall<T>(ba, shapeA, bb, shapeB, bdy, new(da, false), new(db, true), shape));
-            backend.ZipVjp(op, new ZipVjpCall<T>(ba, shapeA, bb, shapeB, bdy, default, new(onlyDb, false), shape));
+            backend.Zip(op, new ZipOperands<T>(ba, shapeA, bb, shapeB, shape), by);
+            backend.ZipVjp(op, new ZipOperands<T>(ba, shapeA, bb, shapeB, shape), bdy, new(da, false), new(db, true));
+            backend.ZipVjp(op, new ZipOperands<T>(ba, shapeA, bb, shapeB, shape), bdy, default, new(onlyDb, false));
             return [Download(backend, by), Download(backend, da), Download(backend, db), Download(backend, onlyDb)];
         }
     }
