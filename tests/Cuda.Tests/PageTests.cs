@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 namespace MiniGrad.Cuda.Tests;
 
 /// <summary>docs/06-cuda.md shows what the product makes, and links to what is there.</summary>
+[Trait(SoftwareDeviceTest.Needs, "repository")]
 public partial class PageTests
 {
     private static readonly string Root = FindRoot(AppContext.BaseDirectory);
