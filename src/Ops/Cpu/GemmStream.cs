@@ -1,5 +1,4 @@
 using System.Numerics;
-using System.Runtime.CompilerServices;
 using MiniGrad.Backends;
 
 namespace MiniGrad.Ops.Cpu;
@@ -11,8 +10,8 @@ namespace MiniGrad.Ops.Cpu;
 /// </summary>
 /// <remarks>
 /// <code>
-/// for each tile of at most MR rows of C              \  one chunk of work is a range of tiles, or of columns if there is one tile
-///   for each slab of B
+/// for each tile of at most MR rows of C              \  one chunk of work is a range of tiles; if there is one tile, of columns,
+///   for each slab of B                               /  or of slabs, each with sums of its own that are added up in order
 ///     for each two vectors of columns
 ///       C's numbers in registers += A's column times B's vectors, for each row of the slab
 /// </code>
@@ -24,7 +23,9 @@ internal static unsafe class GemmStream<T, V>
     private const int StepsOfSlab = 16;
     private const int FewSteps = 16;
     private const int ElementsPerChunk = 1 << 16;
-    private const int MaxGroups = 4;
+    private const int MostChunks = 4;
+    private const int RowsPerSum = 16;
+    private const int ElementsPerSum = 2048;
 
     private static int MR => GemmMicroKernel<T, V>.MR;
 
@@ -50,77 +51,105 @@ internal static unsafe class GemmStream<T, V>
         }
         StreamJob job = new(call, workers.Threads);
         workers.Run(job, job.Chunks);
+        if (job.Parts > 1)
+        {
+            AddJob add = new((T*)call.C.Address, call.M * call.N, job.Sums, job.Parts - 1);
+            workers.Run(add, add.Chunks);
+        }
     }
 
     private readonly struct StreamJob : IChunkJob
     {
         private readonly GemmCall<T> call;
-        private readonly int tiles, tilesPerChunk, columnsPerChunk, groups, chunksPerProduct;
+        private readonly int tiles, tilesPerChunk, slabs, columnsPerChunk, groups, chunksPerProduct;
 
         public StreamJob(in GemmCall<T> call, int threads)
         {
             this.call = call;
             tiles = (call.M + MR - 1) / MR;
             tilesPerChunk = Math.Clamp(ElementsPerChunk / (MR * call.N), 1, tiles);
-            long elementsOfB = (long)call.N * call.K;
-            // Threads share columns; one alone reads whole rows of B, which memory delivers faster. Each number of C is summed alike.
-            groups = tiles > 1 || threads == 1 ? 1 : (int)Math.Clamp(elementsOfB / ElementsPerChunk, 1, MaxGroups);
+            // Memory delivers whole rows of B faster than halves of them. So threads share the rows, if their sums are little beside them:
+            // parts are cut by the shape, as the order of sums depends on them. Else threads share columns, which change no sum.
+            int chunks = (int)Math.Clamp((long)call.N * call.K / ElementsPerChunk, 1, tiles > 1 ? 1 : MostChunks);
+            slabs = (call.K + StepsOfSlab - 1) / StepsOfSlab;
+            Parts = 1;
+            while (call.Batch == 1 && 2 * Parts <= chunks && 2 * Parts * RowsPerSum * call.M <= call.K)
+            {
+                Parts *= 2;
+            }
+            Sums = Parts > 1 ? GemmWorkspace.Sums<T>((nint)(Parts - 1) * call.M * call.N) : null;
+            groups = Parts > 1 || threads == 1 ? 1 : chunks;
             int panels = (call.N + NR - 1) / NR;
             columnsPerChunk = (panels + groups - 1) / groups * NR;
             groups = (call.N + columnsPerChunk - 1) / columnsPerChunk;
             chunksPerProduct = (tiles + tilesPerChunk - 1) / tilesPerChunk * groups;
-            Chunks = chunksPerProduct * (call.StrideC == 0 ? 1 : call.Batch);
+            Chunks = Parts * chunksPerProduct * (call.StrideC == 0 ? 1 : call.Batch);
         }
+
+        /// <summary>Into how many parts the rows of B are cut; with more than one, there is one tile and one product.</summary>
+        public int Parts { get; }
+
+        /// <summary>The sums of each part but the first, which goes to C.</summary>
+        public T* Sums { get; }
 
         public int Chunks { get; }
 
         public void Run(int chunk)
         {
+            if (Parts > 1)
+            {
+                int length = call.M * call.N;
+                T* sums = chunk == 0 ? (T*)call.C.Address : Sums + ((nint)(chunk - 1) * length);
+                MultiplyTile(0, 0, 0, chunk, sums, isFirst: chunk == 0);
+                return;
+            }
             int first = Math.DivRem(chunk, chunksPerProduct, out int part), end = call.StrideC == 0 ? call.Batch : first + 1;
             int firstTile = Math.DivRem(part, groups, out int group) * tilesPerChunk, endTile = Math.Min(tiles, firstTile + tilesPerChunk);
             for (int product = first; product < end; product++)
             {
+                T* c = (T*)call.C.Address + ((nint)product * call.StrideC);
                 for (int tile = firstTile; tile < endTile; tile++)
                 {
-                    MultiplyTile(product, tile, group * columnsPerChunk, product == first);
+                    MultiplyTile(product, tile, group * columnsPerChunk, 0, c, product == first);
                 }
             }
         }
 
-        private void MultiplyTile(int product, int tile, int column, bool isFirst)
+        /// <summary>A tile of <paramref name="c"/>, from a column on, and a part's steps over K. What is first brings the bias.</summary>
+        private void MultiplyTile(int product, int tile, int column, int part, T* c, bool isFirst)
         {
-            int row = First(tile), rows = First(tile + 1) - row;
-            T* a = PackA((T*)call.A.Address + ((nint)product * call.StrideA), row, rows);
+            int row = First(tile), rows = First(tile + 1) - row, step = FirstStep(part), end = FirstStep(part + 1);
+            T* a = PackA((T*)call.A.Address + ((nint)product * call.StrideA), row, rows, step, end - step);
             T* b = (T*)call.B.Address + ((nint)product * call.StrideB) + column;
-            T* c = (T*)call.C.Address + ((nint)product * call.StrideC) + ((nint)row * call.N) + column;
             T* bias = isFirst && call.Bias.Address != 0 ? (T*)call.Bias.Address + column : null;
-            bool add = call.Accumulate || !isFirst;
-            int k = 0;
+            bool add = isFirst ? call.Accumulate : Parts == 1;
+            c += ((nint)row * call.N) + column;
+            int k = step;
             do
             {
-                int steps = Math.Min(StepsOfSlab, call.K - k);
-                Slab slab = new(b + ((nint)k * call.N), call.N, steps, c, bias, add);
-                Sweep(rows, a + ((nint)k * rows), slab, Math.Min(columnsPerChunk, call.N - column));
+                int steps = Math.Min(StepsOfSlab, end - k);
+                GemmSlab<T> slab = new(b + ((nint)k * call.N), call.N, steps, c, bias, add);
+                GemmStreamKernel<T, V>.Sweep(rows, a + ((nint)(k - step) * rows), slab, Math.Min(columnsPerChunk, call.N - column));
                 bias = null;
                 add = true;
                 k += StepsOfSlab;
             }
-            while (k < call.K);
+            while (k < end);
         }
 
-        /// <summary>A's rows times alpha, with the numbers of a step next to each other.</summary>
-        private T* PackA(T* a, int row, int rows)
+        /// <summary>A's rows times alpha, some steps of them, with the numbers of a step next to each other.</summary>
+        private T* PackA(T* a, int row, int rows, int step, int steps)
         {
-            T* packed = GemmWorkspace.Own<T>((nint)rows * call.K);
+            T* packed = GemmWorkspace.Own<T>((nint)rows * steps);
             if (call.TransposeA)
             {
-                GemmPacking<T, V>.CopyRows(a + row, call.M, call.K, rows, packed, rows);
+                GemmPacking<T, V>.CopyRows(a + ((nint)step * call.M) + row, call.M, steps, rows, packed, rows);
             }
             else
             {
-                GemmPacking<T, V>.Transpose(a + ((nint)row * call.K), call.K, call.K, rows, packed, rows);
+                GemmPacking<T, V>.Transpose(a + ((nint)row * call.K) + step, call.K, steps, rows, packed, rows);
             }
-            for (int i = 0; call.Alpha != T.One && i < rows * call.K; i++)
+            for (int i = 0; call.Alpha != T.One && i < rows * steps; i++)
             {
                 packed[i] *= call.Alpha;
             }
@@ -129,171 +158,29 @@ internal static unsafe class GemmStream<T, V>
 
         /// <summary>The first row of a tile, if rows are spread evenly.</summary>
         private int First(int tile) => (int)((long)call.M * tile / tiles);
+
+        /// <summary>The first step of a part, if slabs are spread evenly.</summary>
+        private int FirstStep(int part) => (int)Math.Min(call.K, (long)slabs * part / Parts * StepsOfSlab);
     }
 
-    /// <summary>A slab of B and the rows of C that it goes to, from one column on.</summary>
-    private readonly struct Slab(T* b, nint stride, int steps, T* c, T* bias, bool add)
+    /// <summary>C += the sums of each further part, in order.</summary>
+    private readonly struct AddJob(T* c, int length, T* sums, int further) : IChunkJob
     {
-        public readonly T* B = b;
+        public int Chunks => (length + ElementsPerSum - 1) / ElementsPerSum;
 
-        /// <summary>Elements from one row to the next, of B and of C.</summary>
-        public readonly nint Stride = stride;
-
-        public readonly int Steps = steps;
-
-        public readonly T* C = c;
-
-        public readonly T* Bias = bias;
-
-        /// <summary>Whether to add to C instead of assigning.</summary>
-        public readonly bool Add = add;
-    }
-
-    private static void Sweep(int rows, T* a, in Slab slab, int columns)
-    {
-        switch (rows)
+        public void Run(int chunk)
         {
-            case 1: Sweep<Count.One>(a, slab, columns); break;
-            case 2: Sweep<Count.Two>(a, slab, columns); break;
-            case 3: Sweep<Count.Three>(a, slab, columns); break;
-            case 4: Sweep<Count.Four>(a, slab, columns); break;
-            case 5: Sweep<Count.Five>(a, slab, columns); break;
-            case 6: Sweep<Count.Six>(a, slab, columns); break;
-            case 7: Sweep<Count.Seven>(a, slab, columns); break;
-            case 8: Sweep<Count.Eight>(a, slab, columns); break;
-            case 9: Sweep<Count.Nine>(a, slab, columns); break;
-            case 10: Sweep<Count.Ten>(a, slab, columns); break;
-            case 11: Sweep<Count.Eleven>(a, slab, columns); break;
-            default: Sweep<Count.Twelve>(a, slab, columns); break;
-        }
-    }
-
-    // As in GemmMicroKernel, nothing may be called while sums are in registers; a pair of cache lines is read or written at once.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Sweep<TRows>(T* factors, in Slab slab, int columns)
-        where TRows : struct, ICount
-    {
-        nint stride = slab.Stride;
-        bool add = slab.Add;
-        int column = 0;
-        for (; column <= columns - NR; column += NR)
-        {
-            V left = V.Splat(T.Zero), right = left;
-            if (slab.Bias != null)
+            int end = Math.Min(length, (chunk + 1) * ElementsPerSum);
+            for (int i = chunk * ElementsPerSum; i < end; i += V.Width)
             {
-                left = Load(slab.Bias + column, V.Width);
-                right = Load(slab.Bias + column + V.Width, V.Width);
+                int count = end - i;
+                V sum = GemmStreamKernel<T, V>.Load(c + i, count);
+                for (int part = 0; part < further; part++)
+                {
+                    sum += GemmStreamKernel<T, V>.Load(sums + ((nint)part * length) + i, count);
+                }
+                V.Store(sum, new DeviceBuffer<T>((nint)c, length), i, count);
             }
-            V c0 = left, c1 = left, c2 = left, c3 = left, c4 = left, c5 = left;
-            V c6 = left, c7 = left, c8 = left, c9 = left, c10 = left, c11 = left;
-            V d0 = right, d1 = right, d2 = right, d3 = right, d4 = right, d5 = right;
-            V d6 = right, d7 = right, d8 = right, d9 = right, d10 = right, d11 = right;
-            T* a = factors, b = slab.B + column, c = slab.C + column;
-            for (int steps = slab.Steps; steps > 0; steps--)
-            {
-                left = Load(b, V.Width);
-                right = Load(b + V.Width, V.Width);
-                GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.Two>(0, a, left, right, ref c0, ref d0);
-                GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.Two>(1, a, left, right, ref c1, ref d1);
-                GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.Two>(2, a, left, right, ref c2, ref d2);
-                GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.Two>(3, a, left, right, ref c3, ref d3);
-                GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.Two>(4, a, left, right, ref c4, ref d4);
-                GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.Two>(5, a, left, right, ref c5, ref d5);
-                GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.Two>(6, a, left, right, ref c6, ref d6);
-                GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.Two>(7, a, left, right, ref c7, ref d7);
-                GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.Two>(8, a, left, right, ref c8, ref d8);
-                GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.Two>(9, a, left, right, ref c9, ref d9);
-                GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.Two>(10, a, left, right, ref c10, ref d10);
-                GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.Two>(11, a, left, right, ref c11, ref d11);
-                a += TRows.Value;
-                b += stride;
-            }
-            GemmMicroKernel<T, V>.StoreRow<TRows, Count.Two>(0, c0, d0, c, stride, add);
-            GemmMicroKernel<T, V>.StoreRow<TRows, Count.Two>(1, c1, d1, c, stride, add);
-            GemmMicroKernel<T, V>.StoreRow<TRows, Count.Two>(2, c2, d2, c, stride, add);
-            GemmMicroKernel<T, V>.StoreRow<TRows, Count.Two>(3, c3, d3, c, stride, add);
-            GemmMicroKernel<T, V>.StoreRow<TRows, Count.Two>(4, c4, d4, c, stride, add);
-            GemmMicroKernel<T, V>.StoreRow<TRows, Count.Two>(5, c5, d5, c, stride, add);
-            GemmMicroKernel<T, V>.StoreRow<TRows, Count.Two>(6, c6, d6, c, stride, add);
-            GemmMicroKernel<T, V>.StoreRow<TRows, Count.Two>(7, c7, d7, c, stride, add);
-            GemmMicroKernel<T, V>.StoreRow<TRows, Count.Two>(8, c8, d8, c, stride, add);
-            GemmMicroKernel<T, V>.StoreRow<TRows, Count.Two>(9, c9, d9, c, stride, add);
-            GemmMicroKernel<T, V>.StoreRow<TRows, Count.Two>(10, c10, d10, c, stride, add);
-            GemmMicroKernel<T, V>.StoreRow<TRows, Count.Two>(11, c11, d11, c, stride, add);
-        }
-        for (; column < columns; column += V.Width)
-        {
-            SweepRest<TRows>(factors, slab, column, Math.Min(V.Width, columns - column));
         }
     }
-
-    /// <summary>One vector of columns, or the first <paramref name="count"/> of them.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void SweepRest<TRows>(T* a, in Slab slab, int column, int count)
-        where TRows : struct, ICount
-    {
-        T* b = slab.B + column, c = slab.C + column;
-        nint stride = slab.Stride;
-        bool add = slab.Add;
-        V start = slab.Bias == null ? V.Splat(T.Zero) : Load(slab.Bias + column, count);
-        V c0 = First<TRows>(0, c, stride, start, add, count);
-        V c1 = First<TRows>(1, c, stride, start, add, count);
-        V c2 = First<TRows>(2, c, stride, start, add, count);
-        V c3 = First<TRows>(3, c, stride, start, add, count);
-        V c4 = First<TRows>(4, c, stride, start, add, count);
-        V c5 = First<TRows>(5, c, stride, start, add, count);
-        V c6 = First<TRows>(6, c, stride, start, add, count);
-        V c7 = First<TRows>(7, c, stride, start, add, count);
-        V c8 = First<TRows>(8, c, stride, start, add, count);
-        V c9 = First<TRows>(9, c, stride, start, add, count);
-        V c10 = First<TRows>(10, c, stride, start, add, count);
-        V c11 = First<TRows>(11, c, stride, start, add, count);
-        for (int steps = slab.Steps; steps > 0; steps--)
-        {
-            V x = Load(b, count);
-            GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.One>(0, a, x, x, ref c0, ref x);
-            GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.One>(1, a, x, x, ref c1, ref x);
-            GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.One>(2, a, x, x, ref c2, ref x);
-            GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.One>(3, a, x, x, ref c3, ref x);
-            GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.One>(4, a, x, x, ref c4, ref x);
-            GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.One>(5, a, x, x, ref c5, ref x);
-            GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.One>(6, a, x, x, ref c6, ref x);
-            GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.One>(7, a, x, x, ref c7, ref x);
-            GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.One>(8, a, x, x, ref c8, ref x);
-            GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.One>(9, a, x, x, ref c9, ref x);
-            GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.One>(10, a, x, x, ref c10, ref x);
-            GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.One>(11, a, x, x, ref c11, ref x);
-            a += TRows.Value;
-            b += stride;
-        }
-        Store<TRows>(0, c0, c, stride, count);
-        Store<TRows>(1, c1, c, stride, count);
-        Store<TRows>(2, c2, c, stride, count);
-        Store<TRows>(3, c3, c, stride, count);
-        Store<TRows>(4, c4, c, stride, count);
-        Store<TRows>(5, c5, c, stride, count);
-        Store<TRows>(6, c6, c, stride, count);
-        Store<TRows>(7, c7, c, stride, count);
-        Store<TRows>(8, c8, c, stride, count);
-        Store<TRows>(9, c9, c, stride, count);
-        Store<TRows>(10, c10, c, stride, count);
-        Store<TRows>(11, c11, c, stride, count);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V First<TRows>(int row, T* c, nint stride, V start, bool add, int count)
-        where TRows : struct, ICount => row < TRows.Value && add ? start + Load(c + (row * stride), count) : start;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store<TRows>(int row, V value, T* c, nint stride, int count)
-        where TRows : struct, ICount
-    {
-        if (row < TRows.Value)
-        {
-            V.Store(value, new DeviceBuffer<T>((nint)(c + (row * stride)), count), 0, count);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V Load(T* from, int count) => V.Load(new DeviceBuffer<T>((nint)from, count), 0, count, V.Splat(T.Zero));
 }

@@ -8,13 +8,14 @@ internal sealed unsafe class GemmWorkspace
     [ThreadStatic]
     private static GemmWorkspace? current;
 
-    private nint shared, own;
-    private long sharedBytes, ownBytes;
+    private nint shared, sums, own;
+    private long sharedBytes, sumsBytes, ownBytes;
 
     // Runs when the thread is gone and with it the only reference.
     ~GemmWorkspace()
     {
         Memory.Free(shared, sharedBytes);
+        Memory.Free(sums, sumsBytes);
         Memory.Free(own, ownBytes);
     }
 
@@ -23,6 +24,10 @@ internal sealed unsafe class GemmWorkspace
     /// <summary>Memory for what the thread that calls a product packs for all threads. Valid until the next call on this thread.</summary>
     public static T* Shared<T>(nint length)
         where T : unmanaged => (T*)AtLeast(ref Current.shared, ref Current.sharedBytes, (long)length * sizeof(T));
+
+    /// <summary>Memory for sums of parts of a product, beside what is packed. Valid until the next call on this thread.</summary>
+    public static T* Sums<T>(nint length)
+        where T : unmanaged => (T*)AtLeast(ref Current.sums, ref Current.sumsBytes, (long)length * sizeof(T));
 
     /// <summary>Memory for what a thread packs for itself within a chunk. Valid until the next call on this thread.</summary>
     public static T* Own<T>(nint length)

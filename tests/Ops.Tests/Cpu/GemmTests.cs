@@ -72,7 +72,8 @@ public abstract class GemmTests<T>
     {
         using IBackend<T> backend = CpuBackend.Create<T>(2, width);
         Random random = new(9);
-        (int, int, int)[] shapes = [(1, 1, 1), (5, 7, 3), (12, 32, 16), (13, 33, 500), (4, 50, 100), (50, 10, 100), (40, 10, 3), (26, 65, 900)];
+        (int, int, int)[] shapes =
+            [(1, 1, 1), (5, 7, 3), (12, 32, 16), (13, 33, 500), (4, 50, 100), (50, 10, 100), (40, 10, 3), (26, 65, 900), (3, 300, 450)];
         foreach ((int m, int n, int k) in shapes)
         {
             foreach (bool bias in new[] { false, true })
@@ -146,10 +147,10 @@ public abstract class GemmTests<T>
     public void The_number_of_threads_does_not_change_a_bit(SimdWidth width, bool transposeA, bool transposeB)
     {
         (int, int, int)[] shapes =
-            [(128, 300, 64), (4, 900, 64), (500, 10, 64), (300, 10, 100), (500, 130, 20), (16, 300, 100), (250, 40, 400)];
-        foreach ((int m, int n, int k) in shapes)
+            [(128, 300, 64), (4, 900, 64), (500, 10, 64), (300, 10, 100), (500, 130, 20), (16, 300, 100), (250, 40, 400), (4, 900, 300)];
+        foreach (((int m, int n, int k), int batch) in shapes.SelectMany(shape => new[] { (shape, 1), (shape, 2) }))
         {
-            Product product = new(m, n, k) { TransposeA = transposeA, TransposeB = transposeB, Batch = 2, SharesC = true, Bias = true };
+            Product product = new(m, n, k) { TransposeA = transposeA, TransposeB = transposeB, Batch = batch, SharesC = true, Bias = true };
             Random random = new(11);
             T[] a = Product.Numbers(random, product.LengthA), b = Product.Numbers(random, product.LengthB);
             T[] bias = Product.Numbers(random, n);
