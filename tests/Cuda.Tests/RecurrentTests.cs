@@ -14,26 +14,7 @@ public class RecurrentTests(OpTests.Backends backends) : IClassFixture<OpTests.B
     // Normalizing a handful of features magnifies the rounding of floats, on every device.
     private const int LeastHiddenInFloat = 24;
 
-    private static readonly (CarriedCell, bool, bool, EpsilonPlacement, UpdateGate)[] Others =
-    [
-        (CarriedCell.Raw, true, true, EpsilonPlacement.InsideRoot, UpdateGate.Keeps),
-        (CarriedCell.Normalized, true, true, EpsilonPlacement.OutsideRoot, UpdateGate.Replaces),
-        (CarriedCell.Raw, true, false, EpsilonPlacement.OutsideRoot, UpdateGate.Replaces),
-        (CarriedCell.Normalized, false, true, EpsilonPlacement.InsideRoot, UpdateGate.Keeps),
-    ];
-
-    public static TheoryData<string, string> Cells
-    {
-        get
-        {
-            TheoryData<string, string> cells = [];
-            foreach ((string cell, string preset) in Networks.CellsAndPresets)
-            {
-                cells.Add(cell, preset);
-            }
-            return cells;
-        }
-    }
+    public static TheoryData<string, string> Cells => [.. Networks.CellsAndPresets];
 
     [Theory]
     [MemberData(nameof(Cells))]
@@ -42,18 +23,8 @@ public class RecurrentTests(OpTests.Backends backends) : IClassFixture<OpTests.B
 
     [Theory]
     [MemberData(nameof(Cells))]
-    public void So_it_does_with_padding_and_everything_random(string cell, string preset)
-    {
-        RecurrentOptions options = RecurrentPresets.Named(preset) with
-        {
-            Zoneout = 0.2,
-            CellZoneout = 0.3,
-            RecurrentDropout = 0.25,
-            VariationalDropout = 0.2,
-            LearnsInitialState = true,
-        };
-        AssertAgrees(cell, options, hidden: 6, cases: 9, lengths: [6, 4, 6, 6, 3, 6, 5, 6, 6]);
-    }
+    public void So_it_does_with_padding_and_everything_random(string cell, string preset) => AssertAgrees(
+        cell, Networks.Randomized(RecurrentPresets.Named(preset)), hidden: 6, cases: 9, lengths: [6, 4, 6, 6, 3, 6, 5, 6, 6]);
 
     [Theory]
     [InlineData("lstm", GateScope.PerGate, GateSplit.Separate)]
@@ -65,20 +36,9 @@ public class RecurrentTests(OpTests.Backends backends) : IClassFixture<OpTests.B
     {
         foreach (RecurrentNormalization norm in (RecurrentNormalization[])[RecurrentNormalization.Layer, RecurrentNormalization.Rms])
         {
-            foreach ((CarriedCell carry, bool gates, bool cellNorm, EpsilonPlacement placement, UpdateGate update) in Others)
+            RecurrentOptions plain = new() { Normalization = norm, Scope = scope, Split = split, Epsilon = 1e-3 };
+            foreach (RecurrentOptions options in Networks.Switched(plain))
             {
-                RecurrentOptions options = new()
-                {
-                    Normalization = norm,
-                    Scope = scope,
-                    Split = split,
-                    Carry = carry,
-                    NormalizesGates = gates,
-                    NormalizesCell = cellNorm,
-                    EpsilonPlacement = placement,
-                    UpdateGate = update,
-                    Epsilon = 1e-3,
-                };
                 AssertAgrees(cell, options, hidden: 5);
             }
         }

@@ -11,24 +11,10 @@ public class FusedRecurrentTests
     /// <summary>
     /// Every cell that a preset makes; widths around those of vectors. Alone, a feature has no spread to be normalized by.
     /// </summary>
-    public static TheoryData<string, string, int> Cells
-    {
-        get
-        {
-            TheoryData<string, string, int> cells = [];
-            foreach ((string cell, string preset) in Networks.CellsAndPresets)
-            {
-                foreach (int hidden in (int[])[1, 7, 16, 33])
-                {
-                    if (hidden > 1 || preset is "plain" or "weight")
-                    {
-                        cells.Add(cell, preset, hidden);
-                    }
-                }
-            }
-            return cells;
-        }
-    }
+    public static TheoryData<string, string, int> Cells => [.. from network in Networks.CellsAndPresets
+        from hidden in (int[])[1, 7, 16, 33]
+        where hidden > 1 || network.Preset is "plain" or "weight"
+        select (network.Cell, network.Preset, hidden)];
 
     [Theory]
     [MemberData(nameof(Cells))]
@@ -37,18 +23,8 @@ public class FusedRecurrentTests
 
     [Theory]
     [MemberData(nameof(Cells))]
-    public void So_they_are_with_padding_and_everything_random(string cell, string preset, int hidden)
-    {
-        RecurrentOptions options = RecurrentPresets.Named(preset) with
-        {
-            Zoneout = 0.2,
-            CellZoneout = 0.3,
-            RecurrentDropout = 0.25,
-            VariationalDropout = 0.2,
-            LearnsInitialState = true,
-        };
-        AssertSame(cell, options, hidden, lengths: [6, 2, 5, 6, 3]);
-    }
+    public void So_they_are_with_padding_and_everything_random(string cell, string preset, int hidden) =>
+        AssertSame(cell, Networks.Randomized(RecurrentPresets.Named(preset)), hidden, lengths: [6, 2, 5, 6, 3]);
 
     [Theory]
     [InlineData("lstm", "paper")]
@@ -87,36 +63,14 @@ public class FusedRecurrentTests
         {
             foreach (GateBiases biases in Enum.GetValues<GateBiases>())
             {
-                foreach ((CarriedCell carry, bool gates, bool cellNorm, EpsilonPlacement placement, UpdateGate update) in Others)
+                RecurrentOptions plain = new() { Normalization = norm, Scope = scope, Split = split, Biases = biases, Epsilon = 1e-3 };
+                foreach (RecurrentOptions options in Networks.Switched(plain))
                 {
-                    AssertSame(
-                        cell,
-                        new RecurrentOptions
-                        {
-                            Normalization = norm,
-                            Scope = scope,
-                            Split = split,
-                            Biases = biases,
-                            Carry = carry,
-                            NormalizesGates = gates,
-                            NormalizesCell = cellNorm,
-                            EpsilonPlacement = placement,
-                            UpdateGate = update,
-                            Epsilon = 1e-3,
-                        },
-                        hidden: 5);
+                    AssertSame(cell, options, hidden: 5);
                 }
             }
         }
     }
-
-    private static readonly (CarriedCell, bool, bool, EpsilonPlacement, UpdateGate)[] Others =
-    [
-        (CarriedCell.Raw, true, true, EpsilonPlacement.InsideRoot, UpdateGate.Keeps),
-        (CarriedCell.Normalized, true, true, EpsilonPlacement.OutsideRoot, UpdateGate.Replaces),
-        (CarriedCell.Raw, true, false, EpsilonPlacement.OutsideRoot, UpdateGate.Replaces),
-        (CarriedCell.Normalized, false, true, EpsilonPlacement.InsideRoot, UpdateGate.Keeps),
-    ];
 
     [Theory]
     [InlineData("lstm", GateSplit.Separate)]
@@ -128,21 +82,17 @@ public class FusedRecurrentTests
     {
         foreach (GateBiases biases in Enum.GetValues<GateBiases>())
         {
-            foreach ((CarriedCell carry, bool gates, bool cellNorm, _, UpdateGate update) in Others)
+            foreach (bool shares in (bool[])[false, true])
             {
-                foreach (bool shares in (bool[])[false, true])
+                RecurrentOptions plain = RecurrentPresets.Batch with
                 {
-                    RecurrentOptions options = RecurrentPresets.Batch with
-                    {
-                        Split = split,
-                        Biases = biases,
-                        Carry = carry,
-                        NormalizesGates = gates,
-                        NormalizesCell = cellNorm,
-                        UpdateGate = update,
-                        SharesInputStatistics = shares,
-                        StatisticsSteps = 4,
-                    };
+                    Split = split,
+                    Biases = biases,
+                    SharesInputStatistics = shares,
+                    StatisticsSteps = 4,
+                };
+                foreach (RecurrentOptions options in Networks.Switched(plain))
+                {
                     AssertSame(cell, options, hidden: 5);
                     AssertSame(cell, options with { Zoneout = 0.2, RecurrentDropout = 0.25 }, hidden: 5, lengths: [6, 2, 5, 6, 3]);
                 }

@@ -7,6 +7,14 @@ namespace MiniGrad.Ops.Tests.Recurrent;
 /// <summary>Networks for tests.</summary>
 internal static class Networks
 {
+    private static readonly (CarriedCell Carry, bool Gates, bool Cell, EpsilonPlacement Placement, UpdateGate Update)[] Mixtures =
+    [
+        (CarriedCell.Raw, true, true, EpsilonPlacement.InsideRoot, UpdateGate.Keeps),
+        (CarriedCell.Normalized, true, true, EpsilonPlacement.OutsideRoot, UpdateGate.Replaces),
+        (CarriedCell.Raw, true, false, EpsilonPlacement.OutsideRoot, UpdateGate.Replaces),
+        (CarriedCell.Normalized, false, true, EpsilonPlacement.InsideRoot, UpdateGate.Keeps),
+    ];
+
     /// <summary>An <c>lstm</c>, <c>gru</c> or <c>rnn</c>.</summary>
     public static RecurrentLayer<T> Make<T>(
         string cell, IBackend<T> backend, int inputs, int hidden, RecurrentOptions options, int layers = 1, int outputs = 0)
@@ -24,6 +32,26 @@ internal static class Networks
         from preset in RecurrentPresets.Names
         where (cell, preset) != ("gru", "tf1")
         select (cell, preset);
+
+    /// <summary>These options with everything random, and a learned start.</summary>
+    public static RecurrentOptions Randomized(RecurrentOptions options) => options with
+    {
+        Zoneout = 0.2,
+        CellZoneout = 0.3,
+        RecurrentDropout = 0.25,
+        VariationalDropout = 0.2,
+        LearnsInitialState = true,
+    };
+
+    /// <summary>These options with mixtures of the switches that tell what is normalized and how.</summary>
+    public static IEnumerable<RecurrentOptions> Switched(RecurrentOptions options) => Mixtures.Select(mixture => options with
+    {
+        Carry = mixture.Carry,
+        NormalizesGates = mixture.Gates,
+        NormalizesCell = mixture.Cell,
+        EpsilonPlacement = mixture.Placement,
+        UpdateGate = mixture.Update,
+    });
 
     /// <summary>
     /// Moves every parameter off its first value, so that no gain is 1 and no bias 0; the same numbers for the same paths.

@@ -9,18 +9,7 @@ public class RecurrentStepTests
 {
     private const int Steps = 12, Cases = 8, Inputs = 5, Hidden = 24;
 
-    public static TheoryData<string, string> Cells
-    {
-        get
-        {
-            TheoryData<string, string> cells = [];
-            foreach ((string cell, string preset) in Networks.CellsAndPresets)
-            {
-                cells.Add(cell, preset);
-            }
-            return cells;
-        }
-    }
+    public static TheoryData<string, string> Cells => [.. Networks.CellsAndPresets];
 
     [Theory]
     [MemberData(nameof(Cells))]

@@ -10,19 +10,9 @@ public class ZeroVarianceTests
 {
     private const int Inputs = 3, Hidden = 8, Cases = 2;
 
-    public static TheoryData<string, string, EpsilonPlacement> Cells
-    {
-        get
-        {
-            TheoryData<string, string, EpsilonPlacement> cells = [];
-            foreach ((string cell, string preset) in Networks.CellsAndPresets)
-            {
-                cells.Add(cell, preset, EpsilonPlacement.InsideRoot);
-                cells.Add(cell, preset, EpsilonPlacement.OutsideRoot);
-            }
-            return cells;
-        }
-    }
+    public static TheoryData<string, string, EpsilonPlacement> Cells => [.. from network in Networks.CellsAndPresets
+        from placement in Enum.GetValues<EpsilonPlacement>()
+        select (network.Cell, network.Preset, placement)];
 
     // Gradients grow by up to 1e12 with each step, under tf1; three steps of that still fit a float. Under batch norm those of the two
     // cases, which are alike, cancel in the parameters' gradients, and a float's digits with them.
