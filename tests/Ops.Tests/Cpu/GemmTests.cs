@@ -5,7 +5,7 @@ using MiniGrad.Ops.Cpu;
 namespace MiniGrad.Ops.Tests.Cpu;
 
 /// <summary>Products against three plain loops in double precision.</summary>
-public abstract class GemmTests<T>
+public abstract partial class GemmTests<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     // Around the edges of tiles (6 and 12 rows; 2, 8, 16 and 32 columns), of blocks of rows (240) and of K (192 to 4096).
@@ -234,106 +234,6 @@ public abstract class GemmTests<T>
         {
             double difference = Math.Abs(double.CreateChecked(result[i]) - expected[i]);
             Assert.True(difference <= tolerance, $"{product}: element {i} is {result[i]}, not {expected[i]} (tolerance {tolerance})");
-        }
-    }
-
-    private sealed record Product(int M, int N, int K)
-    {
-        public bool TransposeA { get; init; }
-
-        public bool TransposeB { get; init; }
-
-        public bool Bias { get; init; }
-
-        public bool Accumulate { get; init; }
-
-        public double Alpha { get; init; } = 1;
-
-        public bool Packs { get; init; }
-
-        public int Batch { get; init; } = 1;
-
-        public bool SharesA { get; init; }
-
-        public bool SharesB { get; init; }
-
-        public bool SharesC { get; init; }
-
-        public int LengthA => M * K * (SharesA ? 1 : Batch);
-
-        public int LengthB => K * N * (SharesB ? 1 : Batch);
-
-        public int LengthC => M * N * (SharesC ? 1 : Batch);
-
-        private int StrideA => SharesA ? 0 : M * K;
-
-        private int StrideB => SharesB ? 0 : K * N;
-
-        private int StrideC => SharesC ? 0 : M * N;
-
-        public static T[] Numbers(Random random, int length) =>
-            [.. Enumerable.Range(0, length).Select(_ => T.CreateChecked((2 * random.NextDouble()) - 1))];
-
-        public T[] Run(IBackend<T> backend, T[] a, T[] b, T[] bias, T[] c)
-        {
-            using Scratch<T> bufferA = Upload(backend, a), bufferB = Upload(backend, b);
-            using Scratch<T> bufferBias = Upload(backend, bias), bufferC = Upload(backend, c);
-            using Scratch<T> packed = Packs ? backend.PackB(bufferB.Buffer, K, N, TransposeB) : backend.Pool.RentScratch<T>(0);
-            // A B that is read all the same spoils the result.
-            if (packed.Buffer.Length > 0)
-            {
-                backend.Fill(bufferB.Buffer, T.NaN);
-            }
-            backend.Gemm(new GemmCall<T>(M, N, K)
-            {
-                A = bufferA.Buffer,
-                B = bufferB.Buffer,
-                PackedB = packed.Buffer,
-                C = bufferC.Buffer,
-                Bias = Bias ? bufferBias.Buffer : default,
-                TransposeA = TransposeA,
-                TransposeB = TransposeB,
-                Alpha = T.CreateChecked(Alpha),
-                Accumulate = Accumulate,
-                Batch = Batch,
-                StrideA = StrideA,
-                StrideB = StrideB,
-                StrideC = StrideC,
-            });
-            T[] result = new T[c.Length];
-            backend.Download(bufferC.Buffer, result);
-            return result;
-        }
-
-        public double[] Reference(T[] a, T[] b, T[] bias, T[] c)
-        {
-            double[] result = [.. c.Select(value => Accumulate ? double.CreateChecked(value) : 0)];
-            double[] x = [.. a.Select(double.CreateChecked)], y = [.. b.Select(double.CreateChecked)];
-            for (int p = 0; p < Batch; p++)
-            {
-                for (int i = 0; i < M; i++)
-                {
-                    for (int j = 0; j < N; j++)
-                    {
-                        double sum = 0;
-                        for (int k = 0; k < K; k++)
-                        {
-                            sum += x[(p * StrideA) + (TransposeA ? (k * M) + i : (i * K) + k)]
-                                * y[(p * StrideB) + (TransposeB ? (j * K) + k : (k * N) + j)];
-                        }
-                        bool addsBias = Bias && (p == 0 || !SharesC);
-                        result[(p * StrideC) + (i * N) + j] += (Alpha * sum) + (addsBias ? double.CreateChecked(bias[j]) : 0);
-                    }
-                }
-            }
-            return result;
-        }
-
-        private static Scratch<T> Upload(IBackend<T> backend, T[] host)
-        {
-            Scratch<T> scratch = backend.Pool.RentScratch<T>(host.Length);
-            backend.Upload<T>(host, scratch.Buffer);
-            return scratch;
         }
     }
 }
