@@ -85,12 +85,12 @@ internal sealed class LstmCase(LstmSetup setup) : PeerCase(setup.Name)
 
     internal static LocalContestant MiniGrad(string name, IBackend<float> backend, LstmSetup setup)
     {
-        LstmTrainer<float> timed = new(backend, setup, TimedRate);
+        Trainer<float> timed = setup.Trainer(backend, TimedRate);
         return new LocalContestant(name, timed.Step)
         {
             Check = () =>
             {
-                using LstmTrainer<float> subject = new(backend, setup, CheckedRate);
+                using Trainer<float> subject = setup.Trainer(backend, CheckedRate);
                 Check(setup, subject.Losses(CheckedSteps));
             },
             Release = timed.Dispose,
@@ -120,7 +120,7 @@ internal sealed class LstmCase(LstmSetup setup) : PeerCase(setup.Name)
         if (!References.TryGetValue(setup, out double[]? expected))
         {
             using IBackend<double> backend = CpuBackend.Create<double>(1);
-            using LstmTrainer<double> reference = new(backend, setup, CheckedRate);
+            using Trainer<double> reference = setup.Trainer(backend, CheckedRate);
             expected = References[setup] = reference.Losses(CheckedSteps);
         }
         WrongResultException.Require("the loss", losses, expected, Tolerance);
@@ -153,7 +153,7 @@ internal sealed class LstmMemoryCase(LstmSetup setup) : PeerCase(setup.Name.Repl
     {
         const int Steps = 2;
         using IBackend<float> backend = CpuBackend.Create<float>(1);
-        using LstmTrainer<float> trainer = new(backend, setup, learningRate: 1e-3) { SegmentLength = segmentLength };
+        using Trainer<float> trainer = setup.Trainer(backend, learningRate: 1e-3, segmentLength);
         _ = trainer.Losses(Steps);
         return backend.Pool.BytesReserved;
     }

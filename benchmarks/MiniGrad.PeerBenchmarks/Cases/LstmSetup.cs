@@ -55,4 +55,23 @@ internal sealed record LstmSetup(int Hidden, int Steps, int Batch, int InputSize
 
     public Lstm<T> Model<T>(IBackend<T> backend)
         where T : unmanaged, IFloatingPointIeee754<T> => new(backend, InputSize, Hidden, new Philox(3), Options, Layers);
+
+    /// <param name="backend">Where the model is.</param>
+    /// <param name="learningRate">Of Adam.</param>
+    /// <param name="segmentLength">Steps of a segment that backward computes again instead of keeping it; 0 to keep all.</param>
+    public Trainer<T> Trainer<T>(IBackend<T> backend, double learningRate, int segmentLength = 0)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        Lstm<T> model = Model(backend);
+        model.SegmentLength = segmentLength;
+        IReadOnlyDictionary<string, float[]> initial = InitialParameters();
+        foreach ((string path, Parameter<T> parameter) in model.NamedParameters)
+        {
+            parameter.Set([.. initial[path].Select(T.CreateChecked)]);
+        }
+        T[] x = [.. X.Select(T.CreateChecked)], target = [.. Target.Select(T.CreateChecked)];
+        return new(
+            backend, model, new Adam<T>(model.Parameters, learningRate),
+            tape => model.Forward(tape.Constant(x, InputShape)).MeanSquaredError(tape.Constant(target, OutputShape)));
+    }
 }

@@ -74,12 +74,12 @@ internal sealed class MlpCase(MlpSetup setup) : PeerCase(setup.Name)
 
     private static LocalContestant MiniGrad(string name, IBackend<float> backend, MlpSetup setup)
     {
-        MlpTrainer<float> timed = new(backend, setup, TimedRate);
+        Trainer<float> timed = setup.Trainer(backend, TimedRate);
         return new LocalContestant(name, timed.Step)
         {
             Check = () =>
             {
-                using MlpTrainer<float> subject = new(backend, setup, CheckedRate(setup));
+                using Trainer<float> subject = setup.Trainer(backend, CheckedRate(setup));
                 Check(setup, subject.Losses(CheckedSteps));
             },
             Release = timed.Dispose,
@@ -90,7 +90,7 @@ internal sealed class MlpCase(MlpSetup setup) : PeerCase(setup.Name)
     private static void Check(MlpSetup setup, float[] losses)
     {
         using IBackend<double> backend = CpuBackend.Create<double>(1);
-        using MlpTrainer<double> reference = new(backend, setup, CheckedRate(setup));
+        using Trainer<double> reference = setup.Trainer(backend, CheckedRate(setup));
         WrongResultException.Require("the loss", losses, reference.Losses(CheckedSteps), Tolerance);
     }
 }

@@ -1,3 +1,4 @@
+using System.Numerics;
 using MiniGrad.Backends;
 using MiniGrad.Ops;
 using MiniGrad.Ops.Cpu;
@@ -39,6 +40,23 @@ internal sealed record MlpSetup(int Batch, bool UsesAdam, NormalizationScheme Sc
     }
 
     public Mlp<T> Model<T>(IBackend<T> backend)
-        where T : unmanaged, System.Numerics.IFloatingPointIeee754<T> =>
+        where T : unmanaged, IFloatingPointIeee754<T> =>
         new(backend, InputSize, [HiddenSize, HiddenSize], OutputSize, new Philox(3), Scheme);
+
+    public Trainer<T> Trainer<T>(IBackend<T> backend, double learningRate)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        Mlp<T> model = Model(backend);
+        foreach ((Parameter<T> parameter, (_, float[] values)) in model.Parameters.Zip(InitialParameters()))
+        {
+            parameter.Set([.. values.Select(T.CreateChecked)]);
+        }
+        Optimizer<T> optimizer = UsesAdam
+            ? new Adam<T>(model.Parameters, learningRate) : new Sgd<T>(model.Parameters, learningRate, Momentum);
+        optimizer.FusesProducts = true;
+        T[] x = [.. X.Select(T.CreateChecked)];
+        int[] labels = Labels;
+        Shape shape = new(Batch, InputSize);
+        return new(backend, model, optimizer, tape => model.Forward(tape.Constant(x, shape)).SoftmaxCrossEntropy(labels));
+    }
 }
