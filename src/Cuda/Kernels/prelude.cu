@@ -86,8 +86,11 @@ struct Team
 {
     int rank, size, index, count;
 
-    __device__ __forceinline__ explicit Team(int row_length) : Team(row_length <= warp_size * kept_elements ? warp_size : blockDim.x, threadIdx.x) {}
-    __device__ __forceinline__ Team(int size, int thread) : rank(thread % size), size(size), index(thread / size), count(blockDim.x / size) {}
+    __device__ __forceinline__ explicit Team(int row_length)
+        : Team(row_length <= warp_size * kept_elements ? warp_size : blockDim.x, threadIdx.x) {}
+
+    __device__ __forceinline__ Team(int size, int thread)
+        : rank(thread % size), size(size), index(thread / size), count(blockDim.x / size) {}
 
     static __device__ __forceinline__ Team of_block() { return Team(blockDim.x, threadIdx.x); }
 
@@ -201,7 +204,8 @@ struct RowSum
     int start, columns;
     real kept[kept_elements];
 
-    __device__ __forceinline__ RowSum(const Team& team, const Sink& to, int start, int columns) : team(team), to(to), start(start), columns(columns)
+    __device__ __forceinline__ RowSum(const Team& team, const Sink& to, int start, int columns)
+        : team(team), to(to), start(start), columns(columns)
     {
         #pragma unroll
         for (int n = 0; n < kept_elements; n++)
