@@ -109,7 +109,7 @@ internal sealed class LstmOptions : CompareOptions
     [Option("batch-sizes", HelpText = "Sequences in a batch, separated by commas (default: by task).")]
     public string? BatchSizes { get; set; }
 
-    [Option("epochs", HelpText = "How often --epoch-steps are trained and then tested (default: by task).")]
+    [Option("epochs", HelpText = "How often --epoch-steps are trained and then tested (default: by task; the 3 of --by pixel are too few to learn).")]
     public int? Epochs { get; set; }
 
     [Option("epoch-steps", Default = 100, HelpText = "Training steps between tests.")]
