@@ -59,13 +59,13 @@ internal static class RowNormalizer<T, V, TNorm>
         V small = V.Splat(epsilon.Value), one = V.Splat(T.One), zero = V.Splat(T.Zero), power;
         if (TNorm.HasMean)
         {
-            V mu = RowMoments<T, V>.Means<No>(x, x).A;
+            V mu = RowMoments<T, V>.Mean(x);
             V.StoreScalar(mu, mean, at);
-            power = RowMoments<T, V>.MeanSquares<No, Yes>(x, x, mu, mu).A;
+            power = RowMoments<T, V>.MeanSquare<Yes>(x, mu);
         }
         else
         {
-            power = RowMoments<T, V>.MeanSquares<No, No>(x, x, zero, zero).A;
+            power = RowMoments<T, V>.MeanSquare<No>(x, zero);
         }
         V deviation = epsilon.IsOutside ? V.SelectGreater(power, zero, V.Sqrt(power), zero) + small : V.Sqrt(power + small);
         V.StoreScalar(one / deviation, rstd, at);
