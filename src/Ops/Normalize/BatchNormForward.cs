@@ -22,7 +22,8 @@ internal readonly struct BatchNormForward<T> : IKernel<T>
         IBackend<T> backend, Tensor<T> x, Tensor<T> gain, Tensor<T> bias, DeviceBuffer<T> y, DeviceBuffer<T> mean, DeviceBuffer<T> rstd,
         RunningStatistics<T> running, bool isTraining, T divisor, T epsilon)
     {
-        int rows = x.Shape[0], columns = x.Shape[1], grain = RowChunks.Grain(rows, columns), chunks = RowChunks.Count(rows, columns);
+        int rows = x.Shape[0], columns = x.Shape[1];
+        int grain = RowChunks.Grain(rows, columns), chunks = (rows + grain - 1) / grain;
         using Scratch<T> scratch = backend.Pool.RentScratch<T>(((2 * chunks) + 1) * columns);
         DeviceBuffer<T> scale = scratch.Buffer.Slice(0, columns);
         DeviceBuffer<T> means = scratch.Buffer.Slice(columns, chunks * columns);
@@ -65,10 +66,11 @@ internal readonly struct BatchNormForward<T> : IKernel<T>
         where V : struct, ISimd<V, T>
     {
         DeviceBuffer<T> centers = mean, scales = scale, shifts = bias;
-        int i = CacheLine.ElementsBefore<T, V>(to), length = columns;
+        int length = columns;
+        nint i = CacheLine.ElementsBefore<T, V>(to);
         if (i > 0)
         {
-            WriteAt<V>(0, i, from, centers, scales, shifts, to);
+            WriteAt<V>(0, (int)i, from, centers, scales, shifts, to);
         }
         for (; i <= length - V.Width; i += V.Width)
         {
@@ -76,14 +78,14 @@ internal readonly struct BatchNormForward<T> : IKernel<T>
         }
         if (i < length)
         {
-            WriteAt<V>(i, length - i, from, centers, scales, shifts, to);
+            WriteAt<V>(i, length - (int)i, from, centers, scales, shifts, to);
         }
     }
 
     // Called with a count of V.Width the partial loads and stores fold to plain ones, so that one text serves rows and their ends.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void WriteAt<V>(
-        int i, int count, DeviceBuffer<T> x, DeviceBuffer<T> mean, DeviceBuffer<T> scale, DeviceBuffer<T> bias, DeviceBuffer<T> y)
+        nint i, int count, DeviceBuffer<T> x, DeviceBuffer<T> mean, DeviceBuffer<T> scale, DeviceBuffer<T> bias, DeviceBuffer<T> y)
         where V : struct, ISimd<V, T>
     {
         V zero = V.Splat(T.Zero), deviation = V.Load(x, i, count, zero) - V.Load(mean, i, count, zero);

@@ -89,11 +89,12 @@ internal readonly struct ColumnMoments<T>(DeviceBuffer<T> x, DeviceBuffer<T> mea
         where TMode : ISinkMode
     {
         DeviceBuffer<T> from = x;
-        int step = columns, first = (top * step) + i, last = ((bottom - 1) * step) + i, w = V.Width;
+        int w = V.Width;
+        nint step = columns, first = (top * step) + i, last = ((bottom - 1) * step) + i;
         V zero = V.Splat(T.Zero), s0 = zero, s1 = zero, s2 = zero, s3 = zero;
         V c0 = V.Load(from, i, count, zero), c1 = V.Load(from, i + w, count - w, zero);
         V c2 = V.Load(from, i + (2 * w), count - (2 * w), zero), c3 = V.Load(from, i + (3 * w), count - (3 * w), zero);
-        for (int k = first; k <= last; k += step)
+        for (nint k = first; k <= last; k += step)
         {
             s0 += V.Load(from, k, count, zero) - c0;
             s1 += V.Load(from, k + w, count - w, zero) - c1;
@@ -103,12 +104,12 @@ internal readonly struct ColumnMoments<T>(DeviceBuffer<T> x, DeviceBuffer<T> mea
         V m0 = s0 * perRow, m1 = s1 * perRow, m2 = s2 * perRow, m3 = s3 * perRow;
         (c0, c1, c2, c3) = (c0 + m0, c1 + m1, c2 + m2, c3 + m3);
         (s0, s1, s2, s3) = (zero, zero, zero, zero);
-        for (int k = first; k <= last; k += step)
+        for (nint k = first; k <= last; k += step)
         {
-            s0 = AddSquare(V.Load(from, k, count, zero) - c0, s0);
-            s1 = AddSquare(V.Load(from, k + w, count - w, zero) - c1, s1);
-            s2 = AddSquare(V.Load(from, k + (2 * w), count - (2 * w), zero) - c2, s2);
-            s3 = AddSquare(V.Load(from, k + (3 * w), count - (3 * w), zero) - c3, s3);
+            AddSquare(ref s0, V.Load(from, k, count, zero) - c0);
+            AddSquare(ref s1, V.Load(from, k + w, count - w, zero) - c1);
+            AddSquare(ref s2, V.Load(from, k + (2 * w), count - (2 * w), zero) - c2);
+            AddSquare(ref s3, V.Load(from, k + (3 * w), count - (3 * w), zero) - c3);
         }
         AddUp<V, TMode>(m0, s0, share, distanceShare, to, count);
         AddUp<V, TMode>(m1, s1, share, distanceShare, to + w, count - w);
@@ -117,8 +118,8 @@ internal readonly struct ColumnMoments<T>(DeviceBuffer<T> x, DeviceBuffer<T> mea
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V AddSquare<V>(V value, V sum)
-        where V : struct, ISimd<V, T> => V.MultiplyAdd(value, value, sum);
+    private static void AddSquare<V>(ref V sum, V value)
+        where V : struct, ISimd<V, T> => V.AddProduct(ref sum, value, value);
 
     // Chan: of n numbers and k more, with d = m' - m: m + d k / (n + k) and S + S' + d^2 n k / (n + k).
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

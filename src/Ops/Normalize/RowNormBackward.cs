@@ -148,7 +148,7 @@ internal readonly struct RowNormBackward<T, TCentered>(
             (meanA, meanB) = (V.LoadSplat(mean, a), V.LoadSplat(mean, b));
         }
         V uA = zero, uB = zero, uDeviationA = zero, uDeviationB = zero;
-        int i = 0;
+        nint i = 0;
         for (; i <= length - V.Width; i += V.Width)
         {
             SumAt<V, TTwo, TGain, TDgain, TDbias>(
@@ -158,7 +158,7 @@ internal readonly struct RowNormBackward<T, TCentered>(
         if (i < length)
         {
             SumAt<V, TTwo, TGain, TDgain, TDbias>(
-                i, length - i, xA, xB, dyA, dyB, scales, gains, biases, meanA, meanB, rstdA, rstdB,
+                i, length - (int)i, xA, xB, dyA, dyB, scales, gains, biases, meanA, meanB, rstdA, rstdB,
                 ref uA, ref uB, ref uDeviationA, ref uDeviationB);
         }
         return new(V.Sum(uA), V.Sum(uDeviationA) * rstdA, TTwo.IsMade ? V.Sum(uB) : zero, TTwo.IsMade ? V.Sum(uDeviationB) * rstdB : zero);
@@ -167,7 +167,7 @@ internal readonly struct RowNormBackward<T, TCentered>(
     // Called with a count of V.Width the partial loads and stores fold to plain ones, so that one text serves rows and their tails.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void SumAt<V, TTwo, TGain, TDgain, TDbias>(
-        int i, int count, DeviceBuffer<T> xA, DeviceBuffer<T> xB, DeviceBuffer<T> dyA, DeviceBuffer<T> dyB,
+        nint i, int count, DeviceBuffer<T> xA, DeviceBuffer<T> xB, DeviceBuffer<T> dyA, DeviceBuffer<T> dyB,
         DeviceBuffer<T> gain, DeviceBuffer<T> dgain, DeviceBuffer<T> dbias, V meanA, V meanB, V rstdA, V rstdB,
         ref V uA, ref V uB, ref V uDeviationA, ref V uDeviationB)
         where V : struct, ISimd<V, T>
@@ -203,12 +203,23 @@ internal readonly struct RowNormBackward<T, TCentered>(
         where TGain : IChoice
     {
         V dyDeviation = dy * (TCentered.IsMade ? x - mean : x);
-        if (TCentered.IsMade)
+        if (TGain.IsMade)
         {
-            sumU = TGain.IsMade ? V.MultiplyAdd(scale, dy, sumU) : sumU + dy;
+            V.AddProduct(ref sumUDeviation, scale, dyDeviation);
         }
-        sumUDeviation = TGain.IsMade ? V.MultiplyAdd(scale, dyDeviation, sumUDeviation) : sumUDeviation + dyDeviation;
-        dGain = V.MultiplyAdd(dyDeviation, rstd, dGain);
+        else
+        {
+            sumUDeviation += dyDeviation;
+        }
+        if (TCentered.IsMade && TGain.IsMade)
+        {
+            V.AddProduct(ref sumU, scale, dy);
+        }
+        else if (TCentered.IsMade)
+        {
+            sumU += dy;
+        }
+        V.AddProduct(ref dGain, dyDeviation, rstd);
         dBias += dy;
     }
 
@@ -241,10 +252,10 @@ internal readonly struct RowNormBackward<T, TCentered>(
         V center = TCentered.IsMade ? V.LoadSplat(mean, row) : zero, r = V.LoadSplat(rstd, row);
         V offset = (detached & DetachedStatistics.Mean) != 0 ? zero : sumU * perColumn;
         V slope = (detached & DetachedStatistics.Rstd) != 0 ? zero : sumUXHat * perColumn * r;
-        int i = CacheLine.ElementsBefore<T, V>(to);
+        nint i = CacheLine.ElementsBefore<T, V>(to);
         if (i > 0)
         {
-            WriteAt<V, TGain, TDx>(0, i, from, cotangent, scales, center, r, offset, slope, to);
+            WriteAt<V, TGain, TDx>(0, (int)i, from, cotangent, scales, center, r, offset, slope, to);
         }
         for (; i <= length - V.Width; i += V.Width)
         {
@@ -252,13 +263,13 @@ internal readonly struct RowNormBackward<T, TCentered>(
         }
         if (i < length)
         {
-            WriteAt<V, TGain, TDx>(i, length - i, from, cotangent, scales, center, r, offset, slope, to);
+            WriteAt<V, TGain, TDx>(i, length - (int)i, from, cotangent, scales, center, r, offset, slope, to);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void WriteAt<V, TGain, TDx>(
-        int i, int count, DeviceBuffer<T> x, DeviceBuffer<T> dy, DeviceBuffer<T> gain, V mean, V rstd, V offset, V slope,
+        nint i, int count, DeviceBuffer<T> x, DeviceBuffer<T> dy, DeviceBuffer<T> gain, V mean, V rstd, V offset, V slope,
         DeviceBuffer<T> dx)
         where V : struct, ISimd<V, T>
         where TGain : IChoice
