@@ -29,7 +29,7 @@ internal readonly struct BatchNormBackward<T> : IKernel<T>
         bool isTraining, T divisor)
     {
         int rows = x.Shape[0], columns = x.Shape[1];
-        int grain = RowChunks.Grain(rows, columns), chunks = (rows + grain - 1) / grain;
+        int grain = RowChunks.SumGrain(backend, rows, columns), chunks = (rows + grain - 1) / grain;
         GradientSink<T> dgain = gain.GradientSink(), dbias = bias.GradientSink(), dx = x.GradientSink();
         using Scratch<T> scratch = backend.Pool.RentScratch<T>(((2 * chunks) + 3) * columns);
         DeviceBuffer<T> scale = scratch.Buffer.Slice(0, columns), slope = scratch.Buffer.Slice(columns, columns);

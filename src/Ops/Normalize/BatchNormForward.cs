@@ -23,7 +23,7 @@ internal readonly struct BatchNormForward<T> : IKernel<T>
         RunningStatistics<T> running, bool isTraining, T divisor, T epsilon)
     {
         int rows = x.Shape[0], columns = x.Shape[1];
-        int grain = RowChunks.Grain(rows, columns), chunks = (rows + grain - 1) / grain;
+        int grain = RowChunks.SumGrain(backend, rows, columns), chunks = (rows + grain - 1) / grain;
         using Scratch<T> scratch = backend.Pool.RentScratch<T>(((2 * chunks) + 1) * columns);
         DeviceBuffer<T> scale = scratch.Buffer.Slice(0, columns);
         DeviceBuffer<T> means = scratch.Buffer.Slice(columns, chunks * columns);

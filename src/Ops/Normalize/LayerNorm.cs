@@ -73,7 +73,7 @@ internal sealed class LayerNormNode<T> : TapeNode<T>
             new RowNormForward<T, Yes>(
                 x.Value, affine ? operands[1].Value : default, affine ? operands[2].Value : default, y.Value, mean, rstd,
                 groups, columns / groups, T.CreateTruncating(epsilon)),
-            rows, RowChunks.Grain(rows, columns));
+            rows, RowChunks.SumGrain(tape.Backend, rows, columns));
         if (y.NeedsGradient)
         {
             LayerNormNode<T> node = tape.Record<LayerNormNode<T>>(y, operands);
@@ -87,12 +87,14 @@ internal sealed class LayerNormNode<T> : TapeNode<T>
         Tensor<T> x = Inputs[0];
         int columns = x.Shape[-1], rows = x.Shape.ElementCount / columns;
         bool affine = Inputs.Length > 1;
-        using RowSums<T> dgain = affine ? new(Inputs[1], rows, columns) : default, dbias = affine ? new(Inputs[2], rows, columns) : default;
+        int grain = RowChunks.SumGrain(backend, rows, columns);
+        using RowSums<T> dgain = affine ? new(Inputs[1], rows, columns, grain) : default;
+        using RowSums<T> dbias = affine ? new(Inputs[2], rows, columns, grain) : default;
         backend.Run(
             new RowNormBackward<T, Yes>(
                 x.Value, affine ? Inputs[1].Value : default, mean, rstd, Output.Gradient, x.GradientSink(), dgain.Partials, dbias.Partials,
                 groups, columns / groups, detached),
-            rows, RowChunks.Grain(rows, columns));
+            rows, grain);
         dgain.Finish(backend);
         dbias.Finish(backend);
     }

@@ -61,7 +61,7 @@ internal sealed class RmsNormNode<T> : TapeNode<T>
         tape.Backend.Run(
             new RowNormForward<T, No>(
                 x.Value, gain.Value, hasBias ? operands[2].Value : default, y.Value, default, rstd, 1, columns, T.CreateTruncating(epsilon)),
-            rows, RowChunks.Grain(rows, columns));
+            rows, RowChunks.SumGrain(tape.Backend, rows, columns));
         if (y.NeedsGradient)
         {
             tape.Record<RmsNormNode<T>>(y, operands).rstd = rstd;
@@ -73,12 +73,14 @@ internal sealed class RmsNormNode<T> : TapeNode<T>
     {
         Tensor<T> x = Inputs[0], gain = Inputs[1];
         int columns = x.Shape[-1], rows = x.Shape.ElementCount / columns;
-        using RowSums<T> dgain = new(gain, rows, columns), dbias = Inputs.Length > 2 ? new(Inputs[2], rows, columns) : default;
+        int grain = RowChunks.SumGrain(backend, rows, columns);
+        using RowSums<T> dgain = new(gain, rows, columns, grain);
+        using RowSums<T> dbias = Inputs.Length > 2 ? new(Inputs[2], rows, columns, grain) : default;
         backend.Run(
             new RowNormBackward<T, No>(
                 x.Value, gain.Value, default, rstd, Output.Gradient, x.GradientSink(), dgain.Partials, dbias.Partials, 1, columns,
                 DetachedStatistics.None),
-            rows, RowChunks.Grain(rows, columns));
+            rows, grain);
         dgain.Finish(backend);
         dbias.Finish(backend);
     }

@@ -15,9 +15,10 @@ internal readonly struct RowSums<T> : IDisposable
     private readonly Scratch<T>? scratch;
     private readonly int chunks, columns;
 
-    public RowSums(Tensor<T> operand, int rows, int columns)
+    /// <summary>For a kernel that takes <paramref name="grain"/> of the rows at a time.</summary>
+    public RowSums(Tensor<T> operand, int rows, int columns, int grain)
     {
-        (chunks, this.columns) = (RowChunks.Count(rows, columns), columns);
+        (chunks, this.columns) = ((rows + grain - 1) / grain, columns);
         target = operand.GradientSink();
         if (target.IsWanted)
         {

@@ -1,3 +1,6 @@
+using MiniGrad.Backends;
+using MiniGrad.Ops.Cpu;
+
 namespace MiniGrad.Ops.Tests.Normalize;
 
 public class RowChunksTests
@@ -17,5 +20,14 @@ public class RowChunksTests
         Assert.InRange(rows, ((count - 1) * grain) + 1, count * grain);
         Assert.True(grain % 2 == 0 || grain == 1 || count == 1, $"{grain} rows per chunk leave one without a partner in each");
         Assert.InRange(count, 1, 128);
+    }
+
+    [Fact]
+    public void Sums_go_over_more_rows_but_cover_them_in_pairs_too()
+    {
+        using IBackend<float> backend = CpuBackend.Create<float>(1);
+        Assert.Equal(66, RowChunks.SumGrain(backend, 128, 1000));
+        Assert.Equal(64, RowChunks.SumGrain(backend, 64, 400));
+        Assert.Equal(256, RowChunks.SumGrain(backend, 32768, 768));
     }
 }
