@@ -29,8 +29,10 @@ internal static unsafe class Gemm<T, V>
     private const int MC = 384;
     private const int BytesOfFarB = 2 << 20;
 
-    // A chunk should take some microseconds, or handing it out costs more than it gains; some 16 keep a few threads equally busy.
+    // A chunk should take some microseconds, or handing it out costs more than it gains; some 16 keep a few threads equally busy. Products up
+    // to a square one of 160 (60 us) stay on one core, since what a second one gains it spends on fetching the packed A from the first.
     private const long FlopsPerChunk = 1 << 20;
+    private const long FlopsToShare = 1 << 23;
     private const int MaxGroups = 16;
     private const int ElementsPerPackingChunk = 16384;
 
@@ -64,7 +66,7 @@ internal static unsafe class Gemm<T, V>
         int matricesOfA = call.StrideA == 0 ? 1 : call.Batch;
         nint lengthOfA = (nint)matricesOfA * call.M * call.K, startOfB = (lengthOfA + NR - 1) / NR * NR;
         T* packedA = GemmWorkspace.Shared<T>(startOfB + (plan.PacksB ? PackedB<T, V>.Length(call.K, call.N) : 0));
-        int tilesPerChunk = Math.Max(1, ElementsPerPackingChunk / (MR * Math.Max(1, call.K)));
+        int tilesPerChunk = plan.Chunks == 1 ? plan.Tiles : Math.Max(1, ElementsPerPackingChunk / (MR * Math.Max(1, call.K)));
         PackJob pack = new(call, plan, packedA, tilesPerChunk);
         workers.Run(pack, matricesOfA * pack.ChunksPerMatrix);
         GemmCall<T> packed = plan.PacksB
@@ -94,7 +96,7 @@ internal static unsafe class Gemm<T, V>
             PacksB = RowBlocks > 1 && isFar && isOne && call.PackedB.Length == 0;
             SumsBatch = call.StrideC == 0;
             long flops = 2L * call.M * call.N * call.K * (SumsBatch ? call.Batch : 1) / RowBlocks;
-            int groups = (int)Math.Clamp(flops / FlopsPerChunk, 1, Math.Min(Panels, MaxGroups));
+            int groups = flops < FlopsToShare ? 1 : (int)Math.Min(flops / FlopsPerChunk, Math.Min(Panels, MaxGroups));
             PanelsPerGroup = (Panels + groups - 1) / groups;
             Groups = (Panels + PanelsPerGroup - 1) / PanelsPerGroup;
             Chunks = RowBlocks * Groups * (SumsBatch ? 1 : call.Batch);
