@@ -90,8 +90,10 @@ internal sealed class Match(Options options, TunedTorch tuned)
         List<double>[] samples = [.. contestants.Select(_ => new List<double>())];
         for (int round = 0; round < options.Rounds; round++)
         {
-            for (int i = 0; i < contestants.Count; i++)
+            for (int turn = 0; turn < contestants.Count; turn++)
             {
+                // Backwards in every other round, as it matters who was before: a library's threads, a core that is fast or slow.
+                int i = round % 2 == 0 ? turn : contestants.Count - 1 - turn;
                 Thread.Sleep(options.Threads > 1 ? SettleWorkersMilliseconds : SettleMilliseconds);
                 samples[i].AddRange(contestants[i].TakeTurn(options.Milliseconds));
             }
