@@ -25,6 +25,9 @@ public interface IReal<V, T>
     /// <summary>a b.</summary>
     static abstract V operator *(V a, V b);
 
+    /// <summary>a b with <paramref name="a"/> in every lane: one instruction where the processor can splat what it reads.</summary>
+    static virtual V operator *(T a, V b) => V.Splat(a) * b;
+
     /// <summary>a / b.</summary>
     static abstract V operator /(V a, V b);
 
@@ -33,6 +36,9 @@ public interface IReal<V, T>
 
     /// <summary>a b + c, rounded once.</summary>
     static abstract V MultiplyAdd(V a, V b, V c);
+
+    /// <summary>The same with <paramref name="a"/> in every lane.</summary>
+    static virtual V MultiplyAdd(T a, V b, V c) => V.MultiplyAdd(V.Splat(a), b, c);
 
     /// <summary>Where a &gt; b the third, else (also when either is NaN) the fourth argument.</summary>
     static abstract V SelectGreater(V a, V b, V ifGreater, V otherwise);

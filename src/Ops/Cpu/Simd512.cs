@@ -45,6 +45,17 @@ internal readonly unsafe struct Simd512<T>(Vector512<T> value) : ISimd<Simd512<T
         ? new(Vector512.FusedMultiplyAdd(a.value.AsSingle(), b.value.AsSingle(), c.value.AsSingle()).As<float, T>())
         : new(Vector512.FusedMultiplyAdd(a.value.AsDouble(), b.value.AsDouble(), c.value.AsDouble()).As<double, T>());
 
+    // The splat must stand in the expression that it is for, or the JIT does not make it part of the instruction.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512<T> operator *(T a, Simd512<T> b) => typeof(T) == typeof(float)
+        ? new((Vector512.Create((float)(object)a) * b.value.AsSingle()).As<float, T>())
+        : new((Vector512.Create((double)(object)a) * b.value.AsDouble()).As<double, T>());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512<T> MultiplyAdd(T a, Simd512<T> b, Simd512<T> c) => typeof(T) == typeof(float)
+        ? new(Vector512.FusedMultiplyAdd(Vector512.Create((float)(object)a), b.value.AsSingle(), c.value.AsSingle()).As<float, T>())
+        : new(Vector512.FusedMultiplyAdd(Vector512.Create((double)(object)a), b.value.AsDouble(), c.value.AsDouble()).As<double, T>());
+
     // Written to the field itself: through a new struct, the JIT computes the result in a's register and moves it. On Intel's processors
     // such a move takes a slot that an arithmetic instruction could have had.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -52,7 +63,6 @@ internal readonly unsafe struct Simd512<T>(Vector512<T> value) : ISimd<Simd512<T
         ? Vector512.FusedMultiplyAdd(a.value.AsSingle(), b.value.AsSingle(), sum.value.AsSingle()).As<float, T>()
         : Vector512.FusedMultiplyAdd(a.value.AsDouble(), b.value.AsDouble(), sum.value.AsDouble()).As<double, T>();
 
-    // The splat must stand in the expression of the multiply-add, or the JIT does not make it part of the instruction.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void AddProduct(ref Simd512<T> sum, T a, Simd512<T> b) => Unsafe.AsRef(in sum.value) = typeof(T) == typeof(float)
         ? Vector512.FusedMultiplyAdd(Vector512.Create((float)(object)a), b.value.AsSingle(), sum.value.AsSingle()).As<float, T>()

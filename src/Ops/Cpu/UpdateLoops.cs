@@ -6,8 +6,8 @@ namespace MiniGrad.Ops.Cpu;
 
 /// <summary>The loop under optimizer rules: one pass over value, gradient and state, all parameters in one parallel job.</summary>
 /// <remarks>
-/// Such a pass takes as long as its arrays take to come in from the outer cache or memory: the square root and the quotient of Adam hide
-/// behind that, and prefetching by hand gained nothing.
+/// For Adam, its arithmetic and bringing in its arrays from the outer cache take about the same time, and hide behind each other only as
+/// far as the processor looks ahead: every instruction counts. Prefetching by hand gained nothing.
 /// </remarks>
 internal static unsafe class UpdateLoops<T, V>
     where T : unmanaged, IFloatingPointIeee754<T>
@@ -56,11 +56,7 @@ internal static unsafe class UpdateLoops<T, V>
                 Apply(in rule, *call, first, end);
                 return;
             }
-            int columns = call->Product.Outputs;
-            for (int row = first / columns; row < end / columns; row++)
-            {
-                ApplyToRow(in rule, *call, row);
-            }
+            ApplyToRows(in rule, *call, first / call->Product.Outputs, end / call->Product.Outputs);
         }
     }
 
@@ -71,9 +67,9 @@ internal static unsafe class UpdateLoops<T, V>
         Arrays to = new(call);
         DeviceBuffer<T> gradient = call.Gradient;
         int i = first;
-        for (; i <= end - (2 * V.Width); i += 2 * V.Width)
+        for (; i <= end - V.Width; i += V.Width)
         {
-            ApplyTwo(in rule, V.Load(gradient, i), V.Load(gradient, i + V.Width), to, i);
+            Apply(in rule, V.Load(gradient, i), to, i);
         }
         for (; i < end; i += V.Width)
         {
@@ -81,27 +77,45 @@ internal static unsafe class UpdateLoops<T, V>
         }
     }
 
+    /// <summary>Updates rows of weights whose gradient is a product.</summary>
+    private static void ApplyToRows<TRule>(in TRule rule, in UpdateCall<T> call, int first, int end)
+        where TRule : unmanaged, IUpdateRule<T>
+    {
+        OuterProducts<T> product = call.Product;
+        int rows = product.Rows, inputs = product.Inputs, columns = product.Outputs;
+        T* memory = stackalloc T[2 * rows];
+        DeviceBuffer<T> xi = new((nint)memory, rows, rows); // The second half is for tangents.
+        for (int i = first; i < end; i++)
+        {
+            for (int r = 0; r < rows; r++)
+            {
+                V.StoreScalar(V.LoadSplat(product.X, (r * inputs) + i), xi, r);
+            }
+            if (columns >= 2 * V.Width)
+            {
+                ApplyToRow(in rule, call, xi, i);
+            }
+            if (columns % (2 * V.Width) > 0)
+            {
+                ApplyToRestOfRow(in rule, call, xi, i);
+            }
+        }
+    }
+
     /// <summary>Row i of the weights. Its gradient is the sum of x_ri dy_r over the rows r of the batch, less its shares of the row.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void ApplyToRow<TRule>(in TRule rule, in UpdateCall<T> call, int i)
+    private static void ApplyToRow<TRule>(in TRule rule, in UpdateCall<T> call, DeviceBuffer<T> xi, int i)
         where TRule : unmanaged, IUpdateRule<T>
     {
         Arrays to = new(call);
-        OuterProducts<T> product = call.Product;
-        int rows = product.Rows, inputs = product.Inputs, columns = product.Outputs, first = i * columns;
-        T* memory = stackalloc T[2 * rows];
-        DeviceBuffer<T> shares = product.Shares, dy = product.Dy, xi = new((nint)memory, rows, rows); // The second half is for tangents.
-        for (int r = 0; r < rows; r++)
-        {
-            V.StoreScalar(V.LoadSplat(product.X, (r * inputs) + i), xi, r);
-        }
+        nint columns = call.Product.Outputs, rows = xi.Length, first = i * columns;
+        DeviceBuffer<T> shares = call.Product.Shares, dy = call.Product.Dy;
         V zero = V.Splat(T.Zero);
-        int column = 0;
-        // Two vectors share what is loaded for both: the splats of x and of the rule's numbers.
-        for (; column <= columns - (2 * V.Width); column += 2 * V.Width)
+        // Two vectors share the splats of x. Not the rule's numbers: those cost nothing where an instruction splats what it reads.
+        for (nint column = 0; column <= columns - (2 * V.Width); column += 2 * V.Width)
         {
             V gradient0 = zero, gradient1 = zero;
-            for (int r = 0, at = column; r < rows; r++, at += columns)
+            for (nint r = 0, at = column; r < rows; r++, at += columns)
             {
                 V x = V.LoadSplat(xi, r);
                 V.AddProduct(ref gradient0, x, V.Load(dy, at));
@@ -112,9 +126,21 @@ internal static unsafe class UpdateLoops<T, V>
                 gradient0 -= V.Load(shares, column) * V.Load(to.Value, first + column);
                 gradient1 -= V.Load(shares, column + V.Width) * V.Load(to.Value, first + column + V.Width);
             }
-            ApplyTwo(in rule, gradient0, gradient1, to, first + column);
+            Apply(in rule, gradient0, to, first + column);
+            Apply(in rule, gradient1, to, first + column + V.Width);
         }
-        for (; column < columns; column += V.Width)
+    }
+
+    /// <summary>The last columns of row i, less than two vectors of them.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void ApplyToRestOfRow<TRule>(in TRule rule, in UpdateCall<T> call, DeviceBuffer<T> xi, int i)
+        where TRule : unmanaged, IUpdateRule<T>
+    {
+        Arrays to = new(call);
+        int rows = xi.Length, columns = call.Product.Outputs, first = i * columns;
+        DeviceBuffer<T> shares = call.Product.Shares, dy = call.Product.Dy;
+        V zero = V.Splat(T.Zero);
+        for (int column = columns - (columns % (2 * V.Width)); column < columns; column += V.Width)
         {
             int count = columns - column;
             V gradient = zero;
@@ -131,7 +157,7 @@ internal static unsafe class UpdateLoops<T, V>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Apply<TRule>(in TRule rule, V gradient, in Arrays to, int i, int count)
+    private static void Apply<TRule>(in TRule rule, V gradient, in Arrays to, nint i, int count)
         where TRule : unmanaged, IUpdateRule<T>
     {
         V zero = V.Splat(T.Zero);
@@ -151,26 +177,20 @@ internal static unsafe class UpdateLoops<T, V>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void ApplyTwo<TRule>(in TRule rule, V gradient0, V gradient1, in Arrays to, int i)
+    private static void Apply<TRule>(in TRule rule, V gradient, in Arrays to, nint i)
         where TRule : unmanaged, IUpdateRule<T>
     {
         V zero = V.Splat(T.Zero);
-        int j = i + V.Width;
-        V s0 = TRule.StateCount > 0 ? V.Load(to.State0, i) : zero, t0 = TRule.StateCount > 0 ? V.Load(to.State0, j) : zero;
-        V s1 = TRule.StateCount > 1 ? V.Load(to.State1, i) : zero, t1 = TRule.StateCount > 1 ? V.Load(to.State1, j) : zero;
-        (V v, s0, s1) = Unsafe.AsRef(in rule).Update(V.Load(to.Value, i), gradient0, s0, s1);
-        (V w, t0, t1) = Unsafe.AsRef(in rule).Update(V.Load(to.Value, j), gradient1, t0, t1);
+        V s0 = TRule.StateCount > 0 ? V.Load(to.State0, i) : zero, s1 = TRule.StateCount > 1 ? V.Load(to.State1, i) : zero;
+        (V v, s0, s1) = Unsafe.AsRef(in rule).Update(V.Load(to.Value, i), gradient, s0, s1);
         V.Store(v, to.Value, i);
-        V.Store(w, to.Value, j);
         if (TRule.StateCount > 0)
         {
             V.Store(s0, to.State0, i);
-            V.Store(t0, to.State0, j);
         }
         if (TRule.StateCount > 1)
         {
             V.Store(s1, to.State1, i);
-            V.Store(t1, to.State1, j);
         }
     }
 
