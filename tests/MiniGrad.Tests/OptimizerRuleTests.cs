@@ -88,7 +88,7 @@ public sealed class OptimizerRuleTests : OptimizerTest
 
     [Theory]
     [MemberData(nameof(WithAverages))]
-    public void Averages_of_gradients_that_stay_zero_end_at_zero_and_not_among_the_subnormal_numbers(
+    public void Averages_of_gradients_that_stay_zero_end_at_zero_or_above_the_subnormal_numbers(
         string rule, Func<IReadOnlyList<Parameter<float>>, Optimizer<float>> make)
     {
         using IBackend<float> floats = CpuBackend.Create<float>(threads: 1);
@@ -106,8 +106,14 @@ public sealed class OptimizerRuleTests : OptimizerTest
         {
             float[] state = new float[buffer.Length];
             floats.Download(buffer, state);
-            bool decaysSlowly = rule == "Adam" && name == "0.meanSquare";
-            Assert.All(state, value => Assert.True(decaysSlowly ? value > 1e-12f : value == 0, $"{name} is {value}"));
+            // Adam's mean square has lost a part only; that of RmsProp ends at a floor.
+            (float least, float most) = (rule, name) switch
+            {
+                ("Adam", "0.meanSquare") => (1e-12f, 1e-9f),
+                ("RmsProp", "0.meanSquare") => (1.1e-34f, 1.3e-34f),
+                _ => (0, 0),
+            };
+            Assert.All(state, value => Assert.True(value >= least && value <= most, $"{name} is {value}"));
         }
     }
 

@@ -53,7 +53,7 @@ public class Adam<T> : Optimizer<T>
         backend.Update(
             new AdamRule<T>
             {
-                Rate = T.CreateChecked(LearningRate / (1 - Math.Pow(beta1, step))),
+                MinusRate = T.CreateChecked(-LearningRate / (1 - Math.Pow(beta1, step))),
                 Keep = T.CreateChecked(decouplesDecay ? 1 - (LearningRate * weightDecay) : 1),
                 GradientDecay = T.CreateChecked(decouplesDecay ? 0 : weightDecay),
                 Beta1 = T.CreateChecked(beta1),
@@ -63,7 +63,7 @@ public class Adam<T> : Optimizer<T>
                 RootScale = T.CreateChecked(1 / Math.Sqrt(1 - Math.Pow(beta2, step))),
                 Epsilon = T.CreateChecked(epsilon),
                 Least = Subnormals.Least<T>(),
-                LeastSquared = T.Sqrt(Subnormals.Least<T>() / T.CreateChecked(1 - beta2)),
+                LeastGradient = Subnormals.LeastGradient<T>(1 - beta2),
             },
             calls);
     }
@@ -91,8 +91,8 @@ internal readonly struct AdamRule<T> : IUpdateRule<T>
 {
     public static int StateCount => 2;
 
-    /// <summary>lr / (1 - beta1^t): the correction of the mean, moved to the rate.</summary>
-    public required T Rate { get; init; }
+    /// <summary>-lr / (1 - beta1^t): the correction of the mean, moved to the rate.</summary>
+    public required T MinusRate { get; init; }
 
     /// <summary>What decoupled decay multiplies the value by.</summary>
     public required T Keep { get; init; }
@@ -115,21 +115,26 @@ internal readonly struct AdamRule<T> : IUpdateRule<T>
 
     public required T Epsilon { get; init; }
 
-    /// <summary>Averages below this magnitude become 0.</summary>
+    /// <summary>Means below this magnitude become 0.</summary>
     public required T Least { get; init; }
 
-    /// <summary>Gradients below this magnitude count as 0 in the mean square: their scaled squares would be flushed or subnormal.</summary>
-    public required T LeastSquared { get; init; }
+    /// <summary>The magnitude that gradients have at least in the mean square.</summary>
+    public required T LeastGradient { get; init; }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public (V Value, V State0, V State1) Update<V>(V value, V gradient, V state0, V state1)
         where V : struct, IReal<V, T>
     {
-        V g = V.MultiplyAdd(V.Splat(GradientDecay), value, gradient);
-        V squared = Subnormals.Flush(g, LeastSquared);
-        V mean = Subnormals.Flush(V.MultiplyAdd(V.Splat(Beta1), state0, V.Splat(Rest1) * g), Least);
-        V meanSquare = Subnormals.Flush(V.MultiplyAdd(V.Splat(Beta2), state1, V.Splat(Rest2) * (squared * squared)), Least);
-        V root = V.MultiplyAdd(V.Sqrt(meanSquare), V.Splat(RootScale), V.Splat(Epsilon));
-        return ((V.Splat(Keep) * value) - (V.Splat(Rate) * (mean / root)), mean, meanSquare);
+        // Each of the rule's numbers is read where it is used, by an expression of variables: so it becomes part of the instruction.
+        V g = V.MultiplyAdd(GradientDecay, value, gradient), square = Subnormals.Raise(g, LeastGradient);
+        square *= square;
+        square = Rest2 * square;
+        g = Rest1 * g;
+        V mean = Subnormals.Flush(V.MultiplyAdd(Beta1, state0, g), Least);
+        V meanSquare = V.MultiplyAdd(Beta2, state1, square);
+        V root = V.Sqrt(meanSquare), least = V.Splat(Epsilon);
+        root = V.MultiplyAdd(RootScale, root, least);
+        V step = mean / root, kept = Keep * value;
+        return (V.MultiplyAdd(MinusRate, step, kept), mean, meanSquare);
     }
 }

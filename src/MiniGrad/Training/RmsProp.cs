@@ -47,33 +47,31 @@ public sealed class RmsProp<T> : Optimizer<T>
         ArgumentNullException.ThrowIfNull(backend);
         RmsPropRule<T> rule = new(
             T.CreateChecked(LearningRate), T.CreateChecked(alpha), T.CreateChecked(1 - alpha), T.CreateChecked(epsilon),
-            T.CreateChecked(weightDecay), Subnormals.Least<T>());
+            T.CreateChecked(weightDecay), Subnormals.LeastGradient<T>(1 - alpha));
         if (momentum == 0)
         {
             backend.Update(rule, calls);
         }
         else
         {
-            backend.Update(new RmsPropMomentumRule<T>(rule, T.CreateChecked(momentum)), calls);
+            backend.Update(new RmsPropMomentumRule<T>(rule, T.CreateChecked(momentum), Subnormals.Least<T>()), calls);
         }
     }
 }
 
-internal readonly struct RmsPropRule<T>(T rate, T alpha, T rest, T epsilon, T decay, T least) : IUpdateRule<T>
+internal readonly struct RmsPropRule<T>(T rate, T alpha, T rest, T epsilon, T decay, T leastGradient) : IUpdateRule<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     public static int StateCount => 1;
 
     public T Rate => rate;
 
-    public T Least => least;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public (V Value, V State0, V State1) Update<V>(V value, V gradient, V state0, V state1)
         where V : struct, IReal<V, T>
     {
         (V direction, V meanSquare) = Normalize(value, gradient, state0);
-        return (value - (V.Splat(rate) * direction), meanSquare, state1);
+        return (value - (rate * direction), meanSquare, state1);
     }
 
     /// <summary>g / (sqrt(v) + epsilon), and v.</summary>
@@ -81,13 +79,15 @@ internal readonly struct RmsPropRule<T>(T rate, T alpha, T rest, T epsilon, T de
     public (V Direction, V MeanSquare) Normalize<V>(V value, V gradient, V meanSquare)
         where V : struct, IReal<V, T>
     {
-        V g = V.MultiplyAdd(V.Splat(decay), value, gradient);
-        V v = Subnormals.Flush(V.MultiplyAdd(V.Splat(alpha), meanSquare, V.Splat(rest) * (g * g)), least);
+        V g = V.MultiplyAdd(decay, value, gradient), square = Subnormals.Raise(g, leastGradient);
+        square *= square;
+        square = rest * square;
+        V v = V.MultiplyAdd(alpha, meanSquare, square);
         return (g / (V.Sqrt(v) + V.Splat(epsilon)), v);
     }
 }
 
-internal readonly struct RmsPropMomentumRule<T>(RmsPropRule<T> rule, T momentum) : IUpdateRule<T>
+internal readonly struct RmsPropMomentumRule<T>(RmsPropRule<T> rule, T momentum, T least) : IUpdateRule<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     public static int StateCount => 2;
@@ -97,7 +97,7 @@ internal readonly struct RmsPropMomentumRule<T>(RmsPropRule<T> rule, T momentum)
         where V : struct, IReal<V, T>
     {
         (V direction, V meanSquare) = rule.Normalize(value, gradient, state0);
-        V b = Subnormals.Flush(V.MultiplyAdd(V.Splat(momentum), state1, direction), rule.Least);
-        return (value - (V.Splat(rule.Rate) * b), meanSquare, b);
+        V b = Subnormals.Flush(V.MultiplyAdd(momentum, state1, direction), least);
+        return (value - (rule.Rate * b), meanSquare, b);
     }
 }

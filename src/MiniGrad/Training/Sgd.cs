@@ -68,8 +68,8 @@ internal readonly struct SgdRule<T>(T rate, T decay) : IUpdateRule<T>
     public (V Value, V State0, V State1) Update<V>(V value, V gradient, V state0, V state1)
         where V : struct, IReal<V, T>
     {
-        V g = V.MultiplyAdd(V.Splat(decay), value, gradient);
-        return (value - (V.Splat(rate) * g), state0, state1);
+        V g = V.MultiplyAdd(decay, value, gradient);
+        return (value - (rate * g), state0, state1);
     }
 }
 
@@ -82,9 +82,9 @@ internal readonly struct MomentumRule<T>(T rate, T momentum, T decay, T least) :
     public (V Value, V State0, V State1) Update<V>(V value, V gradient, V state0, V state1)
         where V : struct, IReal<V, T>
     {
-        V g = V.MultiplyAdd(V.Splat(decay), value, gradient);
-        V b = Subnormals.Flush(V.MultiplyAdd(V.Splat(momentum), state0, g), least);
-        return (value - (V.Splat(rate) * b), b, state1);
+        V g = V.MultiplyAdd(decay, value, gradient);
+        V b = Subnormals.Flush(V.MultiplyAdd(momentum, state0, g), least);
+        return (value - (rate * b), b, state1);
     }
 }
 
@@ -97,8 +97,8 @@ internal readonly struct NesterovRule<T>(T rate, T momentum, T decay, T least) :
     public (V Value, V State0, V State1) Update<V>(V value, V gradient, V state0, V state1)
         where V : struct, IReal<V, T>
     {
-        V g = V.MultiplyAdd(V.Splat(decay), value, gradient), mu = V.Splat(momentum);
-        V b = Subnormals.Flush(V.MultiplyAdd(mu, state0, g), least);
-        return (value - (V.Splat(rate) * V.MultiplyAdd(mu, b, g)), b, state1);
+        V g = V.MultiplyAdd(decay, value, gradient);
+        V b = Subnormals.Flush(V.MultiplyAdd(momentum, state0, g), least);
+        return (value - (rate * V.MultiplyAdd(momentum, b, g)), b, state1);
     }
 }
