@@ -4,7 +4,7 @@ using MiniGrad.Training;
 
 namespace MiniGrad.Samples;
 
-/// <summary>The names that options of all samples take, and what they stand for.</summary>
+/// <summary>The names and numbers that options of all samples take, and what they stand for.</summary>
 public static class Choices
 {
     /// <summary>The values of <c>--norm</c> and <c>--norms</c>.</summary>
@@ -26,6 +26,16 @@ public static class Choices
     /// <exception cref="InputException">It is not allowed.</exception>
     public static string Require(string option, string name, IReadOnlyList<string> allowed) =>
         allowed.Contains(name) ? name : throw new InputException($"{option} '{name}': must be one of {string.Join(", ", allowed)}.");
+
+    /// <summary>The number, if it is in range.</summary>
+    /// <exception cref="InputException">It is not.</exception>
+    public static int RequireRange(string option, int value, int least, int most) =>
+        value >= least && value <= most ? value : throw new InputException($"{option} {value}: must be {least} to {most}.");
+
+    /// <summary>The number, if it is finite and above 0.</summary>
+    /// <exception cref="InputException">It is not.</exception>
+    public static double RequirePositive(string option, double value) =>
+        value > 0 && double.IsFinite(value) ? value : throw new InputException($"{option} {value}: must be a number above 0.");
 
     /// <summary>The normalization scheme of that name.</summary>
     /// <exception cref="InputException">There is none.</exception>

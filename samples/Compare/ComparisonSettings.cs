@@ -91,14 +91,6 @@ internal abstract record ComparisonSettings
         }
     }
 
-    protected static int RequireRange(string option, int value, int least, int most) => value >= least && value <= most
-        ? value
-        : throw new InputException($"{option} {value}: must be {least} to {most}.");
-
-    protected static double RequirePositive(string option, double value) => value > 0 && double.IsFinite(value)
-        ? value
-        : throw new InputException($"{option} {Word(value)}: must be a number above 0.");
-
     protected static ulong[] ParseSeeds(string text, ulong first)
     {
         string[] parts = text.Split(',', StringSplitOptions.TrimEntries);

@@ -64,31 +64,15 @@ internal sealed class Options
     {
         const int Most = 65_536;
         Choices.RecurrentNorm(Norm);
-        Require("--epochs", Epochs, 1, 100_000);
-        Require("--batch-size", BatchSize, Norm == "batch" ? 2 : 1, Most);
-        Require("--length", Length, 1, Most);
-        Require("--hidden", Hidden, 1, Most);
-        Require("--layers", Layers, 1, 100);
-        Require("--sample", Sample, 0, 1_000_000);
-        Require("--report-every", ReportEvery, 1, int.MaxValue);
-        RequirePositive("--lr", LearningRate);
-        RequirePositive("--clip", Clip);
-        RequirePositive("--temperature", Temperature);
-    }
-
-    private static void Require(string option, int value, int least, int most)
-    {
-        if (value < least || value > most)
-        {
-            throw new InputException($"{option} {value}: must be {least} to {most}.");
-        }
-    }
-
-    private static void RequirePositive(string option, double value)
-    {
-        if (!(value > 0) || !double.IsFinite(value))
-        {
-            throw new InputException($"{option} {value}: must be a number above 0.");
-        }
+        Choices.RequireRange("--epochs", Epochs, 1, 100_000);
+        Choices.RequireRange("--batch-size", BatchSize, Norm == "batch" ? 2 : 1, Most);
+        Choices.RequireRange("--length", Length, 1, Most);
+        Choices.RequireRange("--hidden", Hidden, 1, Most);
+        Choices.RequireRange("--layers", Layers, 1, 100);
+        Choices.RequireRange("--sample", Sample, 0, 1_000_000);
+        Choices.RequireRange("--report-every", ReportEvery, 1, int.MaxValue);
+        Choices.RequirePositive("--lr", LearningRate);
+        Choices.RequirePositive("--clip", Clip);
+        Choices.RequirePositive("--temperature", Temperature);
     }
 }

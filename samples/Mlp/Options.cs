@@ -45,24 +45,13 @@ internal sealed class Options
     public void Check()
     {
         Choices.Norm(Norm);
-        Require("--epochs", Epochs, 1, 100_000);
-        Require("--batch-size", BatchSize, 1, 65_536);
-        Require("--hidden", Hidden, 1, 65_536);
-        if (!(LearningRate > 0) || !double.IsFinite(LearningRate))
-        {
-            throw new InputException($"--lr {LearningRate}: must be a number above 0.");
-        }
+        Choices.RequireRange("--epochs", Epochs, 1, 100_000);
+        Choices.RequireRange("--batch-size", BatchSize, 1, 65_536);
+        Choices.RequireRange("--hidden", Hidden, 1, 65_536);
+        Choices.RequirePositive("--lr", LearningRate);
         if (BatchSize == 1 && Norm.StartsWith("batch", StringComparison.Ordinal))
         {
             throw new InputException("--batch-size 1: batch norm needs at least 2 images in a batch; take another --norm.");
-        }
-    }
-
-    private static void Require(string option, int value, int least, int most)
-    {
-        if (value < least || value > most)
-        {
-            throw new InputException($"{option} {value}: must be {least} to {most}.");
         }
     }
 }
