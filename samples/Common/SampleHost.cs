@@ -130,6 +130,7 @@ public static class SampleHost
         {
             help.Copyright = string.Empty;
             help.AdditionalNewLineAfterOption = false;
+            help.AddDashesToOption = true; // The library takes it back where it lists verbs.
             return help.AddPostOptionsLine(footer);
         },
         example => example,
