@@ -50,22 +50,26 @@ public class Adam<T> : Optimizer<T>
     protected override void Update(IBackend<T> backend, ReadOnlySpan<UpdateCall<T>> calls, long step)
     {
         ArgumentNullException.ThrowIfNull(backend);
-        backend.Update(
-            new AdamRule<T>
-            {
-                MinusRate = T.CreateChecked(-LearningRate / (1 - Math.Pow(beta1, step))),
-                Keep = T.CreateChecked(decouplesDecay ? 1 - (LearningRate * weightDecay) : 1),
-                GradientDecay = T.CreateChecked(decouplesDecay ? 0 : weightDecay),
-                Beta1 = T.CreateChecked(beta1),
-                Rest1 = T.CreateChecked(1 - beta1),
-                Beta2 = T.CreateChecked(beta2),
-                Rest2 = T.CreateChecked(1 - beta2),
-                RootScale = T.CreateChecked(1 / Math.Sqrt(1 - Math.Pow(beta2, step))),
-                Epsilon = T.CreateChecked(epsilon),
-                Least = Subnormals.Least<T>(),
-                LeastGradient = Subnormals.LeastGradient<T>(1 - beta2),
-            },
-            calls);
+        AdamRule<T> rule = new()
+        {
+            MinusRate = T.CreateChecked(-LearningRate / (1 - Math.Pow(beta1, step))),
+            Beta1 = T.CreateChecked(beta1),
+            Rest1 = T.CreateChecked(1 - beta1),
+            Beta2 = T.CreateChecked(beta2),
+            Rest2 = T.CreateChecked(1 - beta2),
+            RootScale = T.CreateChecked(1 / Math.Sqrt(1 - Math.Pow(beta2, step))),
+            Epsilon = T.CreateChecked(epsilon),
+            Least = Subnormals.Least<T>(),
+            LeastGradient = Subnormals.LeastGradient<T>(1 - beta2),
+        };
+        if (decouplesDecay && weightDecay > 0)
+        {
+            WeightDecay.UpdateDecoupled(backend, rule, 1 - (LearningRate * weightDecay), calls);
+        }
+        else
+        {
+            WeightDecay.Update(backend, rule, weightDecay, calls);
+        }
     }
 }
 
@@ -94,12 +98,6 @@ internal readonly struct AdamRule<T> : IUpdateRule<T>
     /// <summary>-lr / (1 - beta1^t): the correction of the mean, moved to the rate.</summary>
     public required T MinusRate { get; init; }
 
-    /// <summary>What decoupled decay multiplies the value by.</summary>
-    public required T Keep { get; init; }
-
-    /// <summary>How much of the value is added to the gradient.</summary>
-    public required T GradientDecay { get; init; }
-
     public required T Beta1 { get; init; }
 
     /// <summary>1 - beta1, which would lose digits if computed in T.</summary>
@@ -126,15 +124,13 @@ internal readonly struct AdamRule<T> : IUpdateRule<T>
         where V : struct, IReal<V, T>
     {
         // Each of the rule's numbers is read where it is used, by an expression of variables: so it becomes part of the instruction.
-        V g = V.MultiplyAdd(GradientDecay, value, gradient), square = Subnormals.Raise(g, LeastGradient);
+        V square = Subnormals.Raise(gradient, LeastGradient), share = Rest1 * gradient;
         square *= square;
         square = Rest2 * square;
-        g = Rest1 * g;
-        V mean = Subnormals.Flush(V.MultiplyAdd(Beta1, state0, g), Least);
-        V meanSquare = V.MultiplyAdd(Beta2, state1, square);
+        V mean = Subnormals.Flush(V.MultiplyAdd(Beta1, state0, share), Least), meanSquare = V.MultiplyAdd(Beta2, state1, square);
         V root = V.Sqrt(meanSquare), least = V.Splat(Epsilon);
         root = V.MultiplyAdd(RootScale, root, least);
-        V step = mean / root, kept = Keep * value;
-        return (V.MultiplyAdd(MinusRate, step, kept), mean, meanSquare);
+        V step = mean / root;
+        return (V.MultiplyAdd(MinusRate, step, value), mean, meanSquare);
     }
 }

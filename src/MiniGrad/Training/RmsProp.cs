@@ -47,19 +47,20 @@ public sealed class RmsProp<T> : Optimizer<T>
         ArgumentNullException.ThrowIfNull(backend);
         RmsPropRule<T> rule = new(
             T.CreateChecked(LearningRate), T.CreateChecked(alpha), T.CreateChecked(1 - alpha), T.CreateChecked(epsilon),
-            T.CreateChecked(weightDecay), Subnormals.LeastGradient<T>(1 - alpha));
+            Subnormals.LeastGradient<T>(1 - alpha));
         if (momentum == 0)
         {
-            backend.Update(rule, calls);
+            WeightDecay.Update(backend, rule, weightDecay, calls);
         }
         else
         {
-            backend.Update(new RmsPropMomentumRule<T>(rule, T.CreateChecked(momentum), Subnormals.Least<T>()), calls);
+            WeightDecay.Update(
+                backend, new RmsPropMomentumRule<T>(rule, T.CreateChecked(momentum), Subnormals.Least<T>()), weightDecay, calls);
         }
     }
 }
 
-internal readonly struct RmsPropRule<T>(T rate, T alpha, T rest, T epsilon, T decay, T leastGradient) : IUpdateRule<T>
+internal readonly struct RmsPropRule<T>(T rate, T alpha, T rest, T epsilon, T leastGradient) : IUpdateRule<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     public static int StateCount => 1;
@@ -70,16 +71,16 @@ internal readonly struct RmsPropRule<T>(T rate, T alpha, T rest, T epsilon, T de
     public (V Value, V State0, V State1) Update<V>(V value, V gradient, V state0, V state1)
         where V : struct, IReal<V, T>
     {
-        (V direction, V meanSquare) = Normalize(value, gradient, state0);
+        (V direction, V meanSquare) = Normalize(gradient, state0);
         return (value - (rate * direction), meanSquare, state1);
     }
 
     /// <summary>g / (sqrt(v) + epsilon), and v.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public (V Direction, V MeanSquare) Normalize<V>(V value, V gradient, V meanSquare)
+    public (V Direction, V MeanSquare) Normalize<V>(V g, V meanSquare)
         where V : struct, IReal<V, T>
     {
-        V g = V.MultiplyAdd(decay, value, gradient), square = Subnormals.Raise(g, leastGradient);
+        V square = Subnormals.Raise(g, leastGradient);
         square *= square;
         square = rest * square;
         V v = V.MultiplyAdd(alpha, meanSquare, square);
@@ -96,7 +97,7 @@ internal readonly struct RmsPropMomentumRule<T>(RmsPropRule<T> rule, T momentum,
     public (V Value, V State0, V State1) Update<V>(V value, V gradient, V state0, V state1)
         where V : struct, IReal<V, T>
     {
-        (V direction, V meanSquare) = rule.Normalize(value, gradient, state0);
+        (V direction, V meanSquare) = rule.Normalize(gradient, state0);
         V b = Subnormals.Flush(V.MultiplyAdd(momentum, state1, direction), least);
         return (value - (rule.Rate * b), meanSquare, b);
     }

@@ -43,23 +43,23 @@ public sealed class Sgd<T> : Optimizer<T>
     protected override void Update(IBackend<T> backend, ReadOnlySpan<UpdateCall<T>> calls, long step)
     {
         ArgumentNullException.ThrowIfNull(backend);
-        T rate = T.CreateChecked(LearningRate), mu = T.CreateChecked(momentum), decay = T.CreateChecked(weightDecay);
+        T rate = T.CreateChecked(LearningRate), mu = T.CreateChecked(momentum);
         if (momentum == 0)
         {
-            backend.Update(new SgdRule<T>(rate, decay), calls);
+            WeightDecay.Update(backend, new SgdRule<T>(rate), weightDecay, calls);
         }
         else if (nesterov)
         {
-            backend.Update(new NesterovRule<T>(rate, mu, decay, Subnormals.Least<T>()), calls);
+            WeightDecay.Update(backend, new NesterovRule<T>(rate, mu, Subnormals.Least<T>()), weightDecay, calls);
         }
         else
         {
-            backend.Update(new MomentumRule<T>(rate, mu, decay, Subnormals.Least<T>()), calls);
+            WeightDecay.Update(backend, new MomentumRule<T>(rate, mu, Subnormals.Least<T>()), weightDecay, calls);
         }
     }
 }
 
-internal readonly struct SgdRule<T>(T rate, T decay) : IUpdateRule<T>
+internal readonly struct SgdRule<T>(T rate) : IUpdateRule<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     public static int StateCount => 0;
@@ -68,12 +68,11 @@ internal readonly struct SgdRule<T>(T rate, T decay) : IUpdateRule<T>
     public (V Value, V State0, V State1) Update<V>(V value, V gradient, V state0, V state1)
         where V : struct, IReal<V, T>
     {
-        V g = V.MultiplyAdd(decay, value, gradient);
-        return (value - (rate * g), state0, state1);
+        return (value - (rate * gradient), state0, state1);
     }
 }
 
-internal readonly struct MomentumRule<T>(T rate, T momentum, T decay, T least) : IUpdateRule<T>
+internal readonly struct MomentumRule<T>(T rate, T momentum, T least) : IUpdateRule<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     public static int StateCount => 1;
@@ -82,13 +81,12 @@ internal readonly struct MomentumRule<T>(T rate, T momentum, T decay, T least) :
     public (V Value, V State0, V State1) Update<V>(V value, V gradient, V state0, V state1)
         where V : struct, IReal<V, T>
     {
-        V g = V.MultiplyAdd(decay, value, gradient);
-        V b = Subnormals.Flush(V.MultiplyAdd(momentum, state0, g), least);
+        V b = Subnormals.Flush(V.MultiplyAdd(momentum, state0, gradient), least);
         return (value - (rate * b), b, state1);
     }
 }
 
-internal readonly struct NesterovRule<T>(T rate, T momentum, T decay, T least) : IUpdateRule<T>
+internal readonly struct NesterovRule<T>(T rate, T momentum, T least) : IUpdateRule<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     public static int StateCount => 1;
@@ -97,8 +95,7 @@ internal readonly struct NesterovRule<T>(T rate, T momentum, T decay, T least) :
     public (V Value, V State0, V State1) Update<V>(V value, V gradient, V state0, V state1)
         where V : struct, IReal<V, T>
     {
-        V g = V.MultiplyAdd(decay, value, gradient);
-        V b = Subnormals.Flush(V.MultiplyAdd(momentum, state0, g), least);
-        return (value - (rate * V.MultiplyAdd(momentum, b, g)), b, state1);
+        V b = Subnormals.Flush(V.MultiplyAdd(momentum, state0, gradient), least);
+        return (value - (rate * V.MultiplyAdd(momentum, b, gradient)), b, state1);
     }
 }
