@@ -12,6 +12,9 @@ public sealed class Parameter<T> : IDisposable
     // With more rows the arithmetic takes longer than storing the product and reading it again.
     private const int MostDeferredRows = 16;
 
+    // Rows of fewer weights take longer to set up than to update.
+    private const int LeastDeferredColumns = 32;
+
     private readonly DeviceBlock valueBlock, gradientBlock;
     private readonly DeviceBuffer<T> value, gradient;
     private OuterProducts<T> product;
@@ -152,7 +155,7 @@ public sealed class Parameter<T> : IDisposable
     /// <summary>Puts off the product that is the gradient so far; false if it has to be computed now.</summary>
     internal bool TryDefer(in OuterProducts<T> sum)
     {
-        if (!DefersProducts || HasGradient || sum.Rows > MostDeferredRows)
+        if (!DefersProducts || HasGradient || sum.Rows > MostDeferredRows || sum.Outputs < LeastDeferredColumns)
         {
             return false;
         }
