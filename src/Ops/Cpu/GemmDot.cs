@@ -90,7 +90,8 @@ internal static unsafe class GemmDot<T, V>
             bool sumsBatch = call.StrideC == 0;
             int longer = Math.Max(tilesDown, tilesAcross);
             long flopsPerTile = 2L * call.M * call.N * call.K * (sumsBatch ? call.Batch : 1) / longer;
-            tilesPerChunk = (int)Math.Clamp(FlopsPerChunk / Math.Max(1, flopsPerTile), 1, longer);
+            bool isShared = (long)Math.Max(call.M, call.N) * call.K >= WorkerPool.ElementsToShare;
+            tilesPerChunk = isShared ? (int)Math.Clamp(FlopsPerChunk / Math.Max(1, flopsPerTile), 1, longer) : longer;
             chunksPerProduct = (longer + tilesPerChunk - 1) / tilesPerChunk;
             Chunks = chunksPerProduct * (sumsBatch ? 1 : call.Batch);
         }

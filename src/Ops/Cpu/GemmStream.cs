@@ -67,7 +67,8 @@ internal static unsafe class GemmStream<T, V>
         {
             this.call = call;
             tiles = (call.M + MR - 1) / MR;
-            tilesPerChunk = Math.Clamp(ElementsPerChunk / (MR * call.N), 1, tiles);
+            bool isShared = (long)call.M * call.N >= WorkerPool.ElementsToShare;
+            tilesPerChunk = isShared ? Math.Clamp(ElementsPerChunk / (MR * call.N), 1, tiles) : tiles;
             // Memory delivers whole rows of B faster than halves of them. So threads share the rows, if their sums are little beside them:
             // parts are cut by the shape, as the order of sums depends on them. Else threads share columns, which change no sum.
             int chunks = (int)Math.Clamp((long)call.N * call.K / ElementsPerChunk, 1, tiles > 1 ? 1 : MostChunks);
