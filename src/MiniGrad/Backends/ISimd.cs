@@ -44,9 +44,6 @@ public interface ISimd<V, T> : IReal<V, T>
     /// </summary>
     static virtual void AddProduct(ref V sum, V a, V b) => sum = V.MultiplyAdd(a, b, sum);
 
-    /// <summary>sum += a b with <paramref name="a"/> in every lane: one instruction where the processor can splat what it reads.</summary>
-    static virtual void AddProduct(ref V sum, T a, V b) => V.AddProduct(ref sum, V.Splat(a), b);
-
     /// <summary>The sum of all lanes, in every lane.</summary>
     static abstract V Sum(V value);
 

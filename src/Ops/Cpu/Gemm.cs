@@ -5,37 +5,24 @@ namespace MiniGrad.Ops.Cpu;
 
 /// <summary>Matrix products: how the work is cut so that operands come from near caches.</summary>
 /// <remarks>
-/// The scheme is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), with the panel of B packed
-/// on the way, by the first tile that reads it (a large B that several blocks of rows read: before):
+/// The scheme is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), with as little packing as
+/// possible: a panel of B is copied by the first tile that reads it, A is read where it is unless its rows push each other out of the cache.
 /// <code>
-/// pack all of A                                     once, shared by all threads
 /// for each block of at most MC rows of C            \  one chunk of work is one such block
 /// for each group of column panels of C              /  and one such group
 ///   for each block of at most KC steps over K       A's MC x KC block stays in L2
 ///     for each panel of NR columns                  B's KC x NR panel stays in L1 or near it
 ///       for each tile of MR rows                    MR x NR of C in registers: the micro-kernel
 /// </code>
-/// Products for which packing does not pay go other ways: <see cref="GemmDot{T, V}"/>, <see cref="GemmNarrow{T, V}"/> and
-/// <see cref="GemmStream{T, V}"/>. Rows are spread evenly over tiles (11 or 10 each for 64), so no arithmetic is spent on padding of A.
+/// If all of B stays in L2, the last two loops change places, and it is read where it is. <see cref="GemmPlan{T, V}"/> decides.
+/// Products that do little with each number go other ways: <see cref="GemmDot{T, V}"/>, <see cref="GemmNarrow{T, V}"/> and
+/// <see cref="GemmStream{T, V}"/>. Rows are spread evenly over tiles (7 or 6 each for 20), so no arithmetic is spent on padding of A.
 /// An element of C is computed by one chunk, in the order of K that the shape fixes: results do not depend on the number of threads.
 /// </remarks>
 internal static unsafe class Gemm<T, V>
     where T : unmanaged, IFloatingPointIeee754<T>
     where V : struct, ISimd<V, T>
 {
-    // A block of MC x KC stays in L2 (1 to 2 MiB) while it meets all panels of a group, whose numbers pass by once. The fewer its rows, the
-    // more steps it may have: every block over K but the first reads C again, and far memory is slow.
-    private const int BytesOfBlock = 768 << 10;
-    private const int MC = 384;
-    private const int BytesOfFarB = 2 << 20;
-
-    // A chunk should take some microseconds, or handing it out costs more than it gains; some 16 keep a few threads equally busy. Products up
-    // to a square one of 160 (60 us) stay on one core, since what a second one gains it spends on fetching the packed A from the first.
-    private const long FlopsPerChunk = 1 << 20;
-    private const long FlopsToShare = 1 << 23;
-    private const int MaxGroups = 16;
-    private const int ElementsPerPackingChunk = 16384;
-
     private static int MR => GemmMicroKernel<T, V>.MR;
 
     private static int NR => GemmMicroKernel<T, V>.NR;
@@ -62,121 +49,20 @@ internal static unsafe class Gemm<T, V>
             GemmStream<T, V>.Multiply(workers, call);
             return;
         }
-        Plan plan = new(call);
-        int matricesOfA = call.StrideA == 0 ? 1 : call.Batch;
-        nint lengthOfA = (nint)matricesOfA * call.M * call.K, startOfB = (lengthOfA + NR - 1) / NR * NR;
-        T* packedA = GemmWorkspace.Shared<T>(startOfB + (plan.PacksB ? PackedB<T, V>.Length(call.K, call.N) : 0));
-        int tilesPerChunk = plan.Chunks == 1 ? plan.Tiles : Math.Max(1, ElementsPerPackingChunk / (MR * Math.Max(1, call.K)));
-        PackJob pack = new(call, plan, packedA, tilesPerChunk);
-        workers.Run(pack, matricesOfA * pack.ChunksPerMatrix);
-        GemmCall<T> packed = plan.PacksB
-            ? call with { PackedB = PackedB<T, V>.Pack(workers, call.B, call.K, call.N, call.TransposeB, packedA + startOfB) }
-            : call;
-        MultiplyJob multiply = new(packed, plan, packedA);
-        workers.Run(multiply, plan.Chunks);
+        GemmPlan<T, V> plan = new(call, workers.Threads);
+        MultiplyJob multiply = new(plan.PacksB ? call with { PackedB = PackB(workers, call) } : call, plan);
+        workers.Run(multiply, multiply.Chunks);
     }
 
-    /// <summary>How a product is cut; by its extents alone.</summary>
-    private readonly struct Plan
-    {
-        public Plan(in GemmCall<T> call)
-        {
-            rows = call.M;
-            Tiles = (call.M + MR - 1) / MR;
-            int mostTiles = MC / MR, blocks = (Tiles + mostTiles - 1) / mostTiles;
-            TilesPerBlock = (Tiles + blocks - 1) / blocks;
-            RowBlocks = (Tiles + TilesPerBlock - 1) / TilesPerBlock;
-
-            int mostSteps = BytesOfBlock / (sizeof(T) * TilesPerBlock * MR);
-            DepthBlocks = Math.Max(1, (call.K + mostSteps - 1) / mostSteps);
-            KC = (call.K + DepthBlocks - 1) / DepthBlocks;
-
-            Panels = (call.N + NR - 1) / NR;
-            bool isFar = (long)call.N * call.K * sizeof(T) > BytesOfFarB, isOne = call.StrideB == 0 || call.Batch == 1;
-            PacksB = RowBlocks > 1 && isFar && isOne && call.PackedB.Length == 0;
-            SumsBatch = call.StrideC == 0;
-            long flops = 2L * call.M * call.N * call.K * (SumsBatch ? call.Batch : 1) / RowBlocks;
-            int groups = flops < FlopsToShare ? 1 : (int)Math.Min(flops / FlopsPerChunk, Math.Min(Panels, MaxGroups));
-            PanelsPerGroup = (Panels + groups - 1) / groups;
-            Groups = (Panels + PanelsPerGroup - 1) / PanelsPerGroup;
-            Chunks = RowBlocks * Groups * (SumsBatch ? 1 : call.Batch);
-        }
-
-        private readonly int rows;
-
-        /// <summary>Tiles from the first row of C to the last.</summary>
-        public int Tiles { get; }
-
-        public int TilesPerBlock { get; }
-
-        public int RowBlocks { get; }
-
-        public int DepthBlocks { get; }
-
-        public int KC { get; }
-
-        public int Panels { get; }
-
-        public int PanelsPerGroup { get; }
-
-        public int Groups { get; }
-
-        /// <summary>Whether B is packed before: or each block of rows would copy it from afar, from rows that push each other out.</summary>
-        public bool PacksB { get; }
-
-        /// <summary>Whether all products of the batch go to one C: then a chunk adds them up, in order.</summary>
-        public bool SumsBatch { get; }
-
-        public int Chunks { get; }
-
-        /// <summary>The first row of a tile; of the tile after the last, the number of rows.</summary>
-        public int FirstRow(int tile)
-        {
-            int shorter = Math.DivRem(rows, Tiles, out int longerTiles);
-            return (tile * shorter) + Math.Min(tile, longerTiles);
-        }
-    }
-
-    /// <summary>
-    /// Packs A. Block by block over K, tile after tile, a step's numbers of a tile are next to each other: the tile from row r on, in the
-    /// block from step k on of length kc, starts at element k M + r kc.
-    /// </summary>
-    private readonly struct PackJob(in GemmCall<T> call, Plan plan, T* packedA, int tilesPerChunk) : IChunkJob
-    {
-        private readonly GemmCall<T> call = call;
-
-        public int ChunksPerMatrix => (plan.Tiles + tilesPerChunk - 1) / tilesPerChunk;
-
-        public void Run(int chunk)
-        {
-            int matrix = Math.DivRem(chunk, ChunksPerMatrix, out int part);
-            T* from = (T*)call.A.Address + ((nint)matrix * call.StrideA);
-            T* to = packedA + ((nint)matrix * call.M * call.K);
-            int end = Math.Min(plan.Tiles, (part + 1) * tilesPerChunk);
-            for (int tile = part * tilesPerChunk; tile < end; tile++)
-            {
-                int row = plan.FirstRow(tile), rows = plan.FirstRow(tile + 1) - row;
-                for (int k = 0; k < call.K; k += plan.KC)
-                {
-                    int depth = Math.Min(plan.KC, call.K - k);
-                    T* panel = to + ((nint)k * call.M) + ((nint)row * depth);
-                    if (call.TransposeA)
-                    {
-                        GemmPacking<T, V>.CopyRows(from + ((nint)k * call.M) + row, call.M, depth, rows, panel, rows);
-                    }
-                    else
-                    {
-                        GemmPacking<T, V>.Transpose(from + ((nint)row * call.K) + k, call.K, depth, rows, panel, rows);
-                    }
-                }
-            }
-        }
-    }
+    private static DeviceBuffer<T> PackB(WorkerPool workers, in GemmCall<T> call) => PackedB<T, V>.Pack(
+        workers, call.B, call.K, call.N, call.TransposeB, GemmWorkspace.Shared<T>(PackedB<T, V>.Length(call.K, call.N)));
 
     /// <summary>Computes a block of rows of a group of panels of C.</summary>
-    private readonly struct MultiplyJob(in GemmCall<T> call, Plan plan, T* packedA) : IChunkJob
+    private readonly struct MultiplyJob(in GemmCall<T> call, GemmPlan<T, V> plan) : IChunkJob
     {
         private readonly GemmCall<T> call = call;
+
+        public int Chunks => plan.RowBlocks * plan.Groups * (plan.SumsBatch ? 1 : call.Batch);
 
         public void Run(int chunk)
         {
@@ -197,10 +83,11 @@ internal static unsafe class Gemm<T, V>
         {
             int depth = Math.Min(plan.KC, call.K - k);
             int firstTile = block * plan.TilesPerBlock, firstPanel = group * plan.PanelsPerGroup;
-            T* room = GemmWorkspace.Own<T>(NR * (nint)(depth + MR));
+            nint lengthOfPanel = NR * (nint)depth, lengthOfA = plan.PacksA ? plan.TilesPerBlock * MR * (nint)depth : 0;
+            T* room = GemmWorkspace.Own<T>(lengthOfPanel + (NR * MR) + lengthOfA);
             GemmBlock<T> of = new()
             {
-                A = packedA + (call.StrideA == 0 ? 0 : (nint)product * call.M * call.K) + ((nint)k * call.M),
+                A = (T*)call.A.Address + ((nint)product * call.StrideA),
                 B = (T*)call.B.Address + ((nint)product * call.StrideB),
                 C = (T*)call.C.Address + ((nint)product * call.StrideC),
                 Bias = isFirst ? (T*)call.Bias.Address : null,
@@ -212,25 +99,51 @@ internal static unsafe class Gemm<T, V>
                 FirstPanel = firstPanel,
                 EndPanel = Math.Min(plan.Panels, firstPanel + plan.PanelsPerGroup),
                 Room = room,
-                Spare = room + (NR * (nint)depth),
+                Spare = room + lengthOfPanel,
+                PackedA = room + lengthOfPanel + (NR * MR),
             };
-            MultiplyBlock(of);
+            if (plan.KeepsB)
+            {
+                MultiplyRows(of);
+            }
+            else
+            {
+                MultiplyPanels(of);
+            }
         }
 
-        /// <summary>Panel by panel. The first tile brings a panel of B near, the others find it there and fetch what comes next.</summary>
-        private void MultiplyBlock(in GemmBlock<T> block)
+        /// <summary>Tile by tile, for a B that stays near as it is. Only its last panel may be no whole number of vectors.</summary>
+        private void MultiplyRows(in GemmBlock<T> block)
+        {
+            Panel<T> last = Near(block, block.EndPanel - 1);
+            for (int tile = block.FirstTile; tile < block.EndTile; tile++)
+            {
+                for (int panel = block.FirstPanel; panel < block.EndPanel - 1; panel++)
+                {
+                    MultiplyTile(block, tile, panel, InPlace(block, panel));
+                }
+                MultiplyTile(block, tile, block.EndPanel - 1, last);
+            }
+        }
+
+        /// <summary>Panel by panel. The first tile leaves a copy of the panel for the others, which fetch what comes next.</summary>
+        private void MultiplyPanels(in GemmBlock<T> block)
         {
             for (int panel = block.FirstPanel; panel < block.EndPanel; panel++)
             {
-                Panel<T> b = FirstRead(block, panel, block.EndTile > block.FirstTile + 1);
+                Panel<T> b = Near(block, panel);
+                int part = 0;
                 for (int tile = block.FirstTile; tile < block.EndTile; tile++)
                 {
-                    MultiplyTile(block, tile, panel, b);
-                    if (tile == block.FirstTile && b.Copy != null)
+                    if (tile == block.FirstTile && b.B != block.Room && call.PackedB.Length == 0)
                     {
-                        b = new Panel<T>(block.Room, NR);
+                        MultiplyTile(block, tile, panel, new Panel<T>(b.B, b.Stride, block.Room));
+                        b = new Panel<T>(block.Room, PackedB<T, V>.PanelWidth(Math.Min(NR, call.N - (panel * NR))));
                     }
-                    b = Fetch(block, panel, b, tile - block.FirstTile);
+                    else
+                    {
+                        MultiplyTile(block, tile, panel, Fetch(block, panel, b, part++));
+                    }
                 }
             }
         }
@@ -239,25 +152,51 @@ internal static unsafe class Gemm<T, V>
         {
             int row = plan.FirstRow(tile), rows = plan.FirstRow(tile + 1) - row, column = panel * NR;
             T* c = block.C + ((nint)row * call.N) + column, bias = block.Bias == null ? null : block.Bias + column;
-            Tile<T> target = new(c, call.N, Math.Min(NR, call.N - column), bias, call.Alpha, block.Add, block.Spare);
-            GemmMicroKernel<T, V>.Run(rows, block.Depth, block.A + ((nint)row * block.Depth), b, target);
+            Tile<T> target = new(c, call.N, Math.Min(NR, call.N - column), bias, call.Alpha, block.Add, block.Spare, plan.IsFar);
+            RowsOfA<T> a = plan.PacksA ? Packed(block, tile, panel, row, rows)
+                : call.TransposeA ? new RowsOfA<T>(block.A + ((nint)block.Step * call.M) + row, 1, call.M)
+                : new RowsOfA<T>(block.A + ((nint)row * call.K) + block.Step, call.K, 1);
+            GemmMicroKernel<T, V>.Run(rows, block.Depth, a, b, target);
         }
 
-        /// <summary>How the first tile reads a panel: from where it is, if it can, with a copy for the others.</summary>
-        private Panel<T> FirstRead(in GemmBlock<T> block, int panel, bool hasOthers)
+        /// <summary>A tile's rows of A next to each other, which the first panel copies there.</summary>
+        private RowsOfA<T> Packed(in GemmBlock<T> block, int tile, int panel, int row, int rows)
+        {
+            T* packed = block.PackedA + ((tile - block.FirstTile) * MR * (nint)block.Depth);
+            if (panel == block.FirstPanel)
+            {
+                if (call.TransposeA)
+                {
+                    T* from = block.A + ((nint)block.Step * call.M) + row;
+                    GemmPacking<T, V>.CopyRows(from, call.M, block.Depth, rows, packed, rows);
+                }
+                else
+                {
+                    T* from = block.A + ((nint)row * call.K) + block.Step;
+                    GemmPacking<T, V>.Transpose(from, call.K, block.Depth, rows, packed, rows);
+                }
+            }
+            return new RowsOfA<T>(packed, 1, rows);
+        }
+
+        /// <summary>A panel as the tiles can read it: where it is, if it is of whole vectors, or packed.</summary>
+        private Panel<T> Near(in GemmBlock<T> block, int panel)
         {
             int column = panel * NR, columns = Math.Min(NR, call.N - column), width = PackedB<T, V>.PanelWidth(columns);
             if (call.PackedB.Length > 0)
             {
                 return new Panel<T>((T*)call.PackedB.Address + ((nint)column * call.K) + ((nint)block.Step * width), width);
             }
-            if (columns == NR && !call.TransposeB)
+            if (columns == width && !call.TransposeB)
             {
-                return new Panel<T>(block.B + ((nint)block.Step * call.N) + column, call.N, hasOthers ? block.Room : null);
+                return InPlace(block, panel);
             }
             PackedB<T, V>.PackPanel(block.B, call.K, call.N, call.TransposeB, block.Step, block.Depth, column, columns, block.Room);
             return new Panel<T>(block.Room, width);
         }
+
+        private Panel<T> InPlace(in GemmBlock<T> block, int panel) =>
+            new(block.B + ((nint)block.Step * call.N) + (panel * NR), call.N);
 
         /// <summary>
         /// The panel <paramref name="b"/>, read while part <paramref name="part"/> of the panel that comes after it is fetched from far
@@ -268,20 +207,25 @@ internal static unsafe class Gemm<T, V>
             const int lineBytes = 64;
             int lines = NR * sizeof(T) / lineBytes, next = panel + 1, step = block.Step;
             bool isPacked = call.PackedB.Length > 0;
+            nint stride = isPacked ? NR : call.N;
+            T* from = isPacked ? (T*)call.PackedB.Address : block.B;
+            if (((nint)from | (stride * sizeof(T))) % lineBytes != 0)
+            {
+                // Rows start within lines, and end a line later.
+                lines++;
+            }
             // A transposed B is read along its rows, which the processor foresees.
             if (part >= 2 * lines || (call.TransposeB && !isPacked))
             {
-                return new Panel<T>(b.B, b.Stride);
+                return b;
             }
             if (next == block.EndPanel)
             {
                 bool isLast = step + block.Depth >= call.K;
                 (next, step) = isLast ? (next, 0) : (block.FirstPanel, step + block.Depth);
             }
-            nint stride = isPacked ? NR : call.N;
-            T* from = isPacked ? (T*)call.PackedB.Address + ((nint)next * NR * call.K) : block.B + (next * NR);
-            // The last number of a line: rows that start within one end a line later.
-            from += ((step + (part / lines * (block.Depth / 2))) * stride) + ((part % lines + 1) * (lineBytes / sizeof(T))) - 1;
+            from += next * NR * (isPacked ? call.K : (nint)1);
+            from += ((step + (part / lines * (block.Depth / 2))) * stride) + Math.Min(part % lines * (lineBytes / sizeof(T)), NR - 1);
             return new Panel<T>(b.B, b.Stride, null, from, stride);
         }
     }

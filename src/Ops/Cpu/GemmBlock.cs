@@ -6,7 +6,6 @@ namespace MiniGrad.Ops.Cpu;
 internal readonly unsafe struct GemmBlock<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
-    /// <summary>The packed rows of A for these steps, from the first row of C on.</summary>
     public T* A { get; init; }
 
     public T* B { get; init; }
@@ -35,4 +34,7 @@ internal readonly unsafe struct GemmBlock<T>
 
     /// <summary>Memory for a tile.</summary>
     public T* Spare { get; init; }
+
+    /// <summary>Memory for the block's rows of A, if they are packed.</summary>
+    public T* PackedA { get; init; }
 }

@@ -27,9 +27,9 @@ internal static unsafe class GemmStream<T, V>
     private const int RowsPerSum = 16;
     private const int ElementsPerSum = 2048;
 
-    private static int MR => GemmMicroKernel<T, V>.MR;
+    private static int MR => GemmStreamKernel<T, V>.MR;
 
-    private static int NR => GemmMicroKernel<T, V>.NR;
+    private static int NR => GemmStreamKernel<T, V>.NR;
 
     /// <summary>Whether this way is the better one for <paramref name="call"/>; by its extents and flags alone.</summary>
     public static bool IsFaster(in GemmCall<T> call) =>

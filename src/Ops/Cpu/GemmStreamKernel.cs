@@ -28,7 +28,11 @@ internal static unsafe class GemmStreamKernel<T, V>
     where T : unmanaged, IFloatingPointIeee754<T>
     where V : struct, ISimd<V, T>
 {
-    private static int NR => GemmMicroKernel<T, V>.NR;
+    /// <summary>The most rows: 24 sums, two vectors of B and a factor in 32 registers of 512 bits; 12 sums in 16 registers otherwise.</summary>
+    public static int MR => V.Width * sizeof(T) == 64 ? 12 : 6;
+
+    /// <summary>Columns at a time.</summary>
+    public static int NR => 2 * V.Width;
 
     /// <summary>C (+)= A B for a slab of B and <paramref name="rows"/> rows of C; A's numbers of a step are next to each other.</summary>
     public static void Sweep(int rows, T* a, in GemmSlab<T> slab, int columns)
@@ -75,37 +79,65 @@ internal static unsafe class GemmStreamKernel<T, V>
             {
                 left = Load(b, V.Width);
                 right = Load(b + V.Width, V.Width);
-                GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.Two>(0, a, left, right, ref c0, ref d0);
-                GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.Two>(1, a, left, right, ref c1, ref d1);
-                GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.Two>(2, a, left, right, ref c2, ref d2);
-                GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.Two>(3, a, left, right, ref c3, ref d3);
-                GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.Two>(4, a, left, right, ref c4, ref d4);
-                GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.Two>(5, a, left, right, ref c5, ref d5);
-                GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.Two>(6, a, left, right, ref c6, ref d6);
-                GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.Two>(7, a, left, right, ref c7, ref d7);
-                GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.Two>(8, a, left, right, ref c8, ref d8);
-                GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.Two>(9, a, left, right, ref c9, ref d9);
-                GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.Two>(10, a, left, right, ref c10, ref d10);
-                GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.Two>(11, a, left, right, ref c11, ref d11);
+                MultiplyRow<TRows, Count.Two>(0, a, left, right, ref c0, ref d0);
+                MultiplyRow<TRows, Count.Two>(1, a, left, right, ref c1, ref d1);
+                MultiplyRow<TRows, Count.Two>(2, a, left, right, ref c2, ref d2);
+                MultiplyRow<TRows, Count.Two>(3, a, left, right, ref c3, ref d3);
+                MultiplyRow<TRows, Count.Two>(4, a, left, right, ref c4, ref d4);
+                MultiplyRow<TRows, Count.Two>(5, a, left, right, ref c5, ref d5);
+                MultiplyRow<TRows, Count.Two>(6, a, left, right, ref c6, ref d6);
+                MultiplyRow<TRows, Count.Two>(7, a, left, right, ref c7, ref d7);
+                MultiplyRow<TRows, Count.Two>(8, a, left, right, ref c8, ref d8);
+                MultiplyRow<TRows, Count.Two>(9, a, left, right, ref c9, ref d9);
+                MultiplyRow<TRows, Count.Two>(10, a, left, right, ref c10, ref d10);
+                MultiplyRow<TRows, Count.Two>(11, a, left, right, ref c11, ref d11);
                 a += TRows.Value;
                 b += stride;
             }
-            GemmMicroKernel<T, V>.StoreRow<TRows, Count.Two>(0, c0, d0, c, stride, add);
-            GemmMicroKernel<T, V>.StoreRow<TRows, Count.Two>(1, c1, d1, c, stride, add);
-            GemmMicroKernel<T, V>.StoreRow<TRows, Count.Two>(2, c2, d2, c, stride, add);
-            GemmMicroKernel<T, V>.StoreRow<TRows, Count.Two>(3, c3, d3, c, stride, add);
-            GemmMicroKernel<T, V>.StoreRow<TRows, Count.Two>(4, c4, d4, c, stride, add);
-            GemmMicroKernel<T, V>.StoreRow<TRows, Count.Two>(5, c5, d5, c, stride, add);
-            GemmMicroKernel<T, V>.StoreRow<TRows, Count.Two>(6, c6, d6, c, stride, add);
-            GemmMicroKernel<T, V>.StoreRow<TRows, Count.Two>(7, c7, d7, c, stride, add);
-            GemmMicroKernel<T, V>.StoreRow<TRows, Count.Two>(8, c8, d8, c, stride, add);
-            GemmMicroKernel<T, V>.StoreRow<TRows, Count.Two>(9, c9, d9, c, stride, add);
-            GemmMicroKernel<T, V>.StoreRow<TRows, Count.Two>(10, c10, d10, c, stride, add);
-            GemmMicroKernel<T, V>.StoreRow<TRows, Count.Two>(11, c11, d11, c, stride, add);
+            StoreRow<TRows>(0, c0, d0, c, stride, add);
+            StoreRow<TRows>(1, c1, d1, c, stride, add);
+            StoreRow<TRows>(2, c2, d2, c, stride, add);
+            StoreRow<TRows>(3, c3, d3, c, stride, add);
+            StoreRow<TRows>(4, c4, d4, c, stride, add);
+            StoreRow<TRows>(5, c5, d5, c, stride, add);
+            StoreRow<TRows>(6, c6, d6, c, stride, add);
+            StoreRow<TRows>(7, c7, d7, c, stride, add);
+            StoreRow<TRows>(8, c8, d8, c, stride, add);
+            StoreRow<TRows>(9, c9, d9, c, stride, add);
+            StoreRow<TRows>(10, c10, d10, c, stride, add);
+            StoreRow<TRows>(11, c11, d11, c, stride, add);
         }
         for (; column < columns; column += V.Width)
         {
             SweepRest<TRows>(factors, slab, column, Math.Min(V.Width, columns - column));
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void MultiplyRow<TRows, TVectors>(int row, T* a, V left, V right, ref V c, ref V d)
+        where TRows : struct, ICount
+        where TVectors : struct, ICount
+    {
+        if (row < TRows.Value)
+        {
+            V factor = V.Splat(a[row]);
+            V.AddProduct(ref c, factor, left);
+            if (TVectors.Value > 1)
+            {
+                V.AddProduct(ref d, factor, right);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreRow<TRows>(int row, V c, V d, T* to, nint stride, bool add)
+        where TRows : struct, ICount
+    {
+        if (row < TRows.Value)
+        {
+            T* left = to + (row * stride), right = left + V.Width;
+            Store(add ? c + Load(left, V.Width) : c, left, V.Width);
+            Store(add ? d + Load(right, V.Width) : d, right, V.Width);
         }
     }
 
@@ -133,18 +165,18 @@ internal static unsafe class GemmStreamKernel<T, V>
         for (int steps = slab.Steps; steps > 0; steps--)
         {
             V x = Load(b, count);
-            GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.One>(0, a, x, x, ref c0, ref x);
-            GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.One>(1, a, x, x, ref c1, ref x);
-            GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.One>(2, a, x, x, ref c2, ref x);
-            GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.One>(3, a, x, x, ref c3, ref x);
-            GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.One>(4, a, x, x, ref c4, ref x);
-            GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.One>(5, a, x, x, ref c5, ref x);
-            GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.One>(6, a, x, x, ref c6, ref x);
-            GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.One>(7, a, x, x, ref c7, ref x);
-            GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.One>(8, a, x, x, ref c8, ref x);
-            GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.One>(9, a, x, x, ref c9, ref x);
-            GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.One>(10, a, x, x, ref c10, ref x);
-            GemmMicroKernel<T, V>.MultiplyRow<TRows, Count.One>(11, a, x, x, ref c11, ref x);
+            MultiplyRow<TRows, Count.One>(0, a, x, x, ref c0, ref x);
+            MultiplyRow<TRows, Count.One>(1, a, x, x, ref c1, ref x);
+            MultiplyRow<TRows, Count.One>(2, a, x, x, ref c2, ref x);
+            MultiplyRow<TRows, Count.One>(3, a, x, x, ref c3, ref x);
+            MultiplyRow<TRows, Count.One>(4, a, x, x, ref c4, ref x);
+            MultiplyRow<TRows, Count.One>(5, a, x, x, ref c5, ref x);
+            MultiplyRow<TRows, Count.One>(6, a, x, x, ref c6, ref x);
+            MultiplyRow<TRows, Count.One>(7, a, x, x, ref c7, ref x);
+            MultiplyRow<TRows, Count.One>(8, a, x, x, ref c8, ref x);
+            MultiplyRow<TRows, Count.One>(9, a, x, x, ref c9, ref x);
+            MultiplyRow<TRows, Count.One>(10, a, x, x, ref c10, ref x);
+            MultiplyRow<TRows, Count.One>(11, a, x, x, ref c11, ref x);
             a += TRows.Value;
             b += stride;
         }
@@ -172,9 +204,12 @@ internal static unsafe class GemmStreamKernel<T, V>
     {
         if (row < TRows.Value)
         {
-            V.Store(value, new DeviceBuffer<T>((nint)(c + (row * stride)), count), 0, count);
+            Store(value, c + (row * stride), count);
         }
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(V value, T* to, int count) => V.Store(value, new DeviceBuffer<T>((nint)to, count), 0, count);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Load(T* from, int count) => V.Load(new DeviceBuffer<T>((nint)from, count), 0, count, V.Splat(T.Zero));

@@ -5,8 +5,8 @@ namespace MiniGrad.Ops.Cpu;
 
 /// <summary>Right operands in the order in which the micro-kernel reads them, made once and used by many products.</summary>
 /// <remarks>
-/// Panel after panel of NR columns: for each step over K, the numbers of the panel's columns next to each other. The last panel is one
-/// vector wide if that holds its columns, and is padded with zeros.
+/// Panel after panel of NR columns: for each step over K, the numbers of the panel's columns next to each other. The last panel has as
+/// many vectors as hold its columns, and is padded with zeros.
 /// </remarks>
 internal static unsafe class PackedB<T, V>
     where T : unmanaged, IFloatingPointIeee754<T>
@@ -38,10 +38,10 @@ internal static unsafe class PackedB<T, V>
     }
 
     /// <summary>The elements of a packed B of <paramref name="k"/> x <paramref name="n"/>, padding included.</summary>
-    public static nint Length(int k, int n) => (nint)k * ((n / NR * NR) + (n % NR > 0 ? PanelWidth(n % NR) : 0));
+    public static nint Length(int k, int n) => (nint)k * ((n / NR * NR) + PanelWidth(n % NR));
 
     /// <summary>The columns of a panel with <paramref name="columns"/> columns of B, padding included.</summary>
-    public static int PanelWidth(int columns) => columns > V.Width ? NR : V.Width;
+    public static int PanelWidth(int columns) => (columns + V.Width - 1) / V.Width * V.Width;
 
     /// <summary>Packs the steps from <paramref name="step"/> on of the columns from <paramref name="column"/> on of a B of k x n.</summary>
     public static void PackPanel(T* b, int k, int n, bool transposed, int step, int depth, int column, int columns, T* to)

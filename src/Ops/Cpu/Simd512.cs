@@ -64,11 +64,6 @@ internal readonly unsafe struct Simd512<T>(Vector512<T> value) : ISimd<Simd512<T
         : Vector512.FusedMultiplyAdd(a.value.AsDouble(), b.value.AsDouble(), sum.value.AsDouble()).As<double, T>();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void AddProduct(ref Simd512<T> sum, T a, Simd512<T> b) => Unsafe.AsRef(in sum.value) = typeof(T) == typeof(float)
-        ? Vector512.FusedMultiplyAdd(Vector512.Create((float)(object)a), b.value.AsSingle(), sum.value.AsSingle()).As<float, T>()
-        : Vector512.FusedMultiplyAdd(Vector512.Create((double)(object)a), b.value.AsDouble(), sum.value.AsDouble()).As<double, T>();
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd512<T> SelectGreater(Simd512<T> a, Simd512<T> b, Simd512<T> ifGreater, Simd512<T> otherwise) =>
         new(Vector512.ConditionalSelect(Vector512.GreaterThan(a.value, b.value), ifGreater.value, otherwise.value));
 

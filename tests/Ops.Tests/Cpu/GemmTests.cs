@@ -64,6 +64,9 @@ public abstract partial class GemmTests<T>
         Check(backend, new(3, 40, 5000) { TransposeA = transposeA, TransposeB = transposeB }, random);
         Check(backend, new(250, 40, 400) { TransposeA = transposeA, TransposeB = transposeB, Accumulate = true }, random);
         Check(backend, new(385, 257, 2050) { TransposeA = transposeA, TransposeB = transposeB, Bias = true }, random);
+        // A B too large for the caches, and rows that are whole pages.
+        Check(backend, new(300, 530, 512) { TransposeA = transposeA, TransposeB = transposeB, Accumulate = true }, random);
+        Check(backend, new(40, 1024, 300) { TransposeA = transposeA, TransposeB = transposeB }, random);
     }
 
     [Theory]
@@ -149,7 +152,7 @@ public abstract partial class GemmTests<T>
         (int, int, int)[] shapes =
         [
             (128, 300, 64), (4, 900, 64), (500, 10, 64), (300, 10, 100), (500, 130, 20), (16, 300, 100), (250, 40, 400), (4, 900, 300),
-            (700, 400, 10),
+            (700, 400, 10), (300, 530, 512), (40, 1024, 300),
         ];
         foreach (((int m, int n, int k), int batch) in shapes.SelectMany(shape => new[] { (shape, 1), (shape, 2) }))
         {
