@@ -14,7 +14,8 @@ internal static class KernelCases
         long tensor = 4L * shape.ElementCount;
         float[] host = new float[shape.ElementCount];
         new Philox(1).Normal<float>(host);
-        using Parameter<float> x = new(backend, "x", shape), gain = new(backend, "gain", new Shape(columns)), bias = new(backend, "bias", new Shape(columns));
+        using Parameter<float> x = new(backend, "x", shape);
+        using Parameter<float> gain = new(backend, "gain", new Shape(columns)), bias = new(backend, "bias", new Shape(columns));
         x.Set(host);
         gain.FillConstant(1);
         int[] labels = [.. Enumerable.Range(0, rows).Select(row => row % columns)];
@@ -25,7 +26,9 @@ internal static class KernelCases
             yield return clock.Time("copy", 2 * tensor, () => backend.Map(default(Identity), x.Value, to));
         }
         yield return clock.Time("elementwise", 2 * tensor, () => Evaluate(tape, x, (tensor, _) => tensor.Tanh()));
-        yield return clock.Time("layer norm forward", 2 * tensor, () => Evaluate(tape, x, (tensor, tape) => tensor.LayerNorm(tape.Watch(gain), tape.Watch(bias))));
+        yield return clock.Time(
+            "layer norm forward", 2 * tensor,
+            () => Evaluate(tape, x, (tensor, tape) => tensor.LayerNorm(tape.Watch(gain), tape.Watch(bias))));
 
         Tensor<float> y = tape.Watch(x).LayerNorm(tape.Watch(gain), tape.Watch(bias));
         tape.Backward(y, host);

@@ -21,6 +21,8 @@ Clock clock = new(backend, turns: small ? 2 : 30);
 (int rows, int columns) = small ? (24, 700) : (16384, 4096);
 foreach (Timing timing in KernelCases.Run(tape, clock, rows, columns).Concat(TrainingCases.Run(tape, clock, small)))
 {
-    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{timing.Name},{timing.Microseconds:0.0},{timing.Bytes},{timing.ManagedBytes},{timing.FirstSeconds:0.000}"));
+    Console.WriteLine(string.Create(
+        CultureInfo.InvariantCulture,
+        $"{timing.Name},{timing.Microseconds:0.0},{timing.Bytes},{timing.ManagedBytes},{timing.FirstSeconds:0.000}"));
 }
 return 0;

@@ -34,7 +34,9 @@ internal readonly struct Axes
         }
     }
 
-    /// <summary>Whether runs of <paramref name="pack"/> elements from any multiple of it on stay within the last axis, stepping by one or not at all.</summary>
+    /// <summary>
+    /// Whether runs of <paramref name="pack"/> elements from any multiple of it on stay within the last axis, stepping by one or not at all.
+    /// </summary>
     public bool TakesPacks(int pack)
     {
         const int last = Shape.MaxRank - 1;

@@ -12,7 +12,9 @@ public sealed record CudaOptions
     /// </summary>
     public bool AllowTf32 { get; init; }
 
-    /// <summary>Whether to wait after every kernel, so that a fault is reported by the call that caused it; MINIGRAD_CUDA_SYNC=1 does the same.</summary>
+    /// <summary>
+    /// Whether to wait after every kernel, so that a fault is reported by the call that caused it; MINIGRAD_CUDA_SYNC=1 does the same.
+    /// </summary>
     public bool Synchronous { get; init; } = Environment.GetEnvironmentVariable("MINIGRAD_CUDA_SYNC") == "1";
 
     /// <summary>

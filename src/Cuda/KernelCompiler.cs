@@ -25,7 +25,8 @@ internal sealed unsafe class KernelCompiler
         NativeLibraries.Load(Nvrtc.Library);
         int capability = (10 * major) + minor, newest = NewestKnown();
         makesPtx = capability > newest;
-        options = [Utf8(makesPtx ? $"--gpu-architecture=compute_{newest}" : $"--gpu-architecture=sm_{capability}"), Utf8("--std=c++17"), Utf8("-lineinfo")];
+        string target = makesPtx ? $"compute_{newest}" : $"sm_{capability}";
+        options = [Utf8($"--gpu-architecture={target}"), Utf8("--std=c++17"), Utf8("-lineinfo")];
     }
 
     /// <summary>The loadable image of a source text.</summary>

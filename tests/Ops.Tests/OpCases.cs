@@ -2,13 +2,17 @@ using System.Globalization;
 using System.Numerics;
 using System.Reflection;
 using System.Reflection.Emit;
+using System.Runtime.CompilerServices;
 
 namespace MiniGrad.Ops.Tests;
 
-/// <summary>Every op in the product's assembly, from the [GradCheck] attributes beside them: a new op is in every test that uses this table.</summary>
+/// <summary>
+/// Every op in the product's assembly, from the [GradCheck] attributes beside them: a new op is in every test that uses this table.
+/// </summary>
 public static class OpCases
 {
-    private static readonly Dictionary<string, OpCase> ByName = Methods.Select(found => new OpCase(found.Method, found.Case)).ToDictionary(op => op.Name);
+    private static readonly Dictionary<string, OpCase> ByName =
+        Methods.Select(found => new OpCase(found.Method, found.Case)).ToDictionary(op => op.Name);
 
     /// <summary>All cases, in a fixed order.</summary>
     public static IReadOnlyList<OpCase> All { get; } = [.. ByName.Values.OrderBy(op => op.Name, StringComparer.Ordinal)];
@@ -46,7 +50,8 @@ public sealed class OpCase
         Shapes = [.. attribute.Shapes.Select(Parse)];
         if (!method.IsGenericMethodDefinition || method.GetGenericArguments().Length != 1 || method.DeclaringType.IsGenericType)
         {
-            throw new InvalidOperationException($"{method.DeclaringType}.{method.Name}: a [GradCheck] case is a static method with one type argument, the element type.");
+            throw new InvalidOperationException(
+                $"{method.DeclaringType}.{method.Name}: a [GradCheck] case is a static method with one type argument, the element type.");
         }
         ofFloat = Compile<float>(method);
         ofDouble = Compile<double>(method);
@@ -57,8 +62,8 @@ public sealed class OpCase
     public IReadOnlyList<Shape> Shapes { get; }
 
     /// <summary>
-    /// Random numbers within the case's domain, one array for each argument; the same for the same seed. They are exact in float, so that a float and a
-    /// double run compute the same thing.
+    /// Random numbers within the case's domain, one array for each argument; the same for the same seed. They are exact in float, so that a
+    /// float and a double run compute the same thing.
     /// </summary>
     public T[][] Inputs<T>(int seed = 1)
         where T : unmanaged, IFloatingPointIeee754<T> => Inputs<T>(Shapes, seed);
@@ -74,7 +79,7 @@ public sealed class OpCase
     /// <summary>Runs the op on the tape of its inputs.</summary>
     public Tensor<T> Invoke<T>(Tensor<T>[] inputs)
         where T : unmanaged, IFloatingPointIeee754<T> =>
-        typeof(T) == typeof(float) ? ((Func<Tensor<T>[], Tensor<T>>)(object)ofFloat)(inputs) : ((Func<Tensor<T>[], Tensor<T>>)(object)ofDouble)(inputs);
+        ((Func<Tensor<T>[], Tensor<T>>)(typeof(T) == typeof(float) ? ofFloat : (object)ofDouble))(inputs);
 
     public override string ToString() => Name;
 
@@ -88,15 +93,16 @@ public sealed class OpCase
                 return value;
             }
         }
-        throw new InvalidOperationException($"{Name}: no number between {attribute.Low} and {attribute.High} is {attribute.AwayFromZero} away from zero.");
+        throw new InvalidOperationException(
+            $"{Name}: no number between {attribute.Low} and {attribute.High} is {attribute.AwayFromZero} away from zero.");
     }
 
     private static Shape Parse(string text) =>
         text.Length == 0 ? Shape.Scalar : new Shape([.. text.Split('x').Select(extent => int.Parse(extent, CultureInfo.InvariantCulture))]);
 
     /// <summary>
-    /// A method (inputs) => op(inputs[0], inputs[1], ...) with optional arguments at their defaults. It is emitted, since reflection cannot pass the spans
-    /// of <c>params ReadOnlySpan</c> arguments.
+    /// A method (inputs) => op(inputs[0], inputs[1], ...) with optional arguments at their defaults. It is emitted, since reflection cannot
+    /// pass the spans of <c>params ReadOnlySpan</c> arguments.
     /// </summary>
     private Func<Tensor<T>[], Tensor<T>> Compile<T>(MethodInfo definition)
         where T : unmanaged, IFloatingPointIeee754<T>
@@ -106,7 +112,8 @@ public sealed class OpCase
         int tensors = parameters.TakeWhile(parameter => parameter.ParameterType == typeof(Tensor<T>)).Count();
         if (method.ReturnType != typeof(Tensor<T>) || tensors != Shapes.Count)
         {
-            throw new InvalidOperationException($"{Name}: {definition} takes {tensors} tensors first, the case has {Shapes.Count} shapes, and the result must be a tensor.");
+            throw new InvalidOperationException(
+                $"{Name}: {definition} takes {tensors} tensors first, the case has {Shapes.Count} shapes, and the result must be a tensor.");
         }
         DynamicMethod call = new(Name, typeof(Tensor<T>), [typeof(Tensor<T>[])], typeof(OpCase).Module, skipVisibility: true);
         ILGenerator il = call.GetILGenerator();
@@ -128,7 +135,7 @@ public sealed class OpCase
     private void EmitDefault(ILGenerator il, ParameterInfo parameter)
     {
         object? value = parameter.HasDefaultValue ? parameter.DefaultValue : null;
-        bool isParams = parameter.GetCustomAttributes().Any(found => found is ParamArrayAttribute or System.Runtime.CompilerServices.ParamCollectionAttribute);
+        bool isParams = parameter.GetCustomAttributes().Any(found => found is ParamArrayAttribute or ParamCollectionAttribute);
         switch (value)
         {
             case double number:
@@ -151,7 +158,8 @@ public sealed class OpCase
                 break;
             default:
                 throw new InvalidOperationException(
-                    $"{Name}: argument {parameter.Name} is no tensor and has no default that is supported here; put [GradCheck] on a private method of tensors alone that fixes it.");
+                    $"{Name}: argument {parameter.Name} is no tensor and has no default that is supported here; put [GradCheck] on a private " +
+                    "method of tensors alone that fixes it.");
         }
     }
 }

@@ -171,7 +171,8 @@ public sealed class GradCheckReport
                 $"Move the input to check it.");
             foreach (GradCheckEntry entry in kinks)
             {
-                text.AppendLine(CultureInfo.InvariantCulture, $"  {entry.Position}: left {entry.Left:g6}, right {entry.Right:g6}, got {entry.Got:g6}");
+                text.AppendLine(
+                    CultureInfo.InvariantCulture, $"  {entry.Position}: left {entry.Left:g6}, right {entry.Right:g6}, got {entry.Got:g6}");
             }
         }
         return text.ToString();

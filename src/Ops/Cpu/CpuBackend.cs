@@ -23,7 +23,10 @@ public static class CpuBackend
             _ => new CpuBackend<T, Scalar<T>>(threads, pool),
         };
 
-    /// <summary>A backend on this machine's processor that computes with dual numbers, at a few times the cost; see <see cref="Jvp"/> and <see cref="Hvp"/>.</summary>
+    /// <summary>
+    /// A backend on this machine's processor that computes with dual numbers, at a few times the cost; see <see cref="Jvp"/> and
+    /// <see cref="Hvp"/>.
+    /// </summary>
     /// <inheritdoc cref="Create"/>
     public static IDualBackend<T> CreateDual<T>(int threads = 0, SimdWidth? width = null)
         where T : unmanaged, IFloatingPointIeee754<T>

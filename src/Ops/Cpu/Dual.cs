@@ -12,8 +12,8 @@ namespace MiniGrad.Ops.Cpu;
 /// so that any kernel, read with these numbers, computes its exact Jacobian-vector product beside its result.
 /// </summary>
 /// <remarks>
-/// The tangent of element i is <see cref="DeviceBuffer{T}.TangentDistance"/> elements behind element i. Where a function has a kink, the tangent is that of
-/// the branch whose value is taken; on a tie Max and Min follow their second argument, and Abs has slope 0 at 0.
+/// The tangent of element i is <see cref="DeviceBuffer{T}.TangentDistance"/> elements behind element i. Where a function has a kink, the
+/// tangent is that of the branch whose value is taken; on a tie Max and Min follow their second argument, and Abs has slope 0 at 0.
 /// </remarks>
 internal readonly struct Dual<V, T>(V value, V tangent) : ISimd<Dual<V, T>, T>
     where V : struct, ISimd<V, T>

@@ -79,7 +79,14 @@ internal sealed class AffineNode<T> : TapeNode<T>
         GradientSink<T> dx = x.GradientSink();
         if (dx.IsWanted)
         {
-            backend.Gemm(new GemmCall<T>(rows, inputs, outputs) { A = dy, B = weight.Value, C = dx.Buffer, TransposeB = true, Accumulate = dx.Accumulate });
+            backend.Gemm(new GemmCall<T>(rows, inputs, outputs)
+            {
+                A = dy,
+                B = weight.Value,
+                C = dx.Buffer,
+                TransposeB = true,
+                Accumulate = dx.Accumulate,
+            });
         }
         weight.AddToGradient(new OuterProducts<T>(x.Value, dy, rows));
         GradientSink<T> dbias = Inputs.Length > 2 ? Inputs[2].GradientSink() : default;

@@ -22,7 +22,8 @@ public static class SumExtensions
         /// <param name="axes">The axes to sum over.</param>
         /// <param name="keepDims">Whether summed axes stay, with extent 1, so that the result broadcasts against x.</param>
         /// <returns>A tensor without the summed axes, or with them as extents of 1.</returns>
-        public Tensor<T> Sum(ReadOnlySpan<int> axes, bool keepDims) => x.ScaledSum(new ReducedShape("Sum", Operands.ShapeOf("Sum", x), axes), keepDims, T.One);
+        public Tensor<T> Sum(ReadOnlySpan<int> axes, bool keepDims) =>
+            x.ScaledSum(new ReducedShape("Sum", Operands.ShapeOf("Sum", x), axes), keepDims, T.One);
 
         internal Tensor<T> ScaledSum(ReducedShape reduced, bool keepDims, T scale)
         {
