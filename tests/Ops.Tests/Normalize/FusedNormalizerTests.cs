@@ -87,31 +87,6 @@ public class FusedNormalizerTests
         }
     }
 
-    // Rows go through a loop together, from different alignments.
-    [Theory]
-    [InlineData("layer")]
-    [InlineData("layer simple")]
-    [InlineData("rms with bias")]
-    [InlineData("group")]
-    public void A_row_gives_the_same_bits_wherever_it_stands(string name)
-    {
-        foreach (SimdWidth width in SimdSupport.Supported)
-        {
-            foreach (int columns in (int[])[4, 6, 14, 16, 18, 40, 1000])
-            {
-                Shape[] together = Normalizers.Shapes(name, 5, columns), alone = Normalizers.Shapes(name, 1, columns);
-                double[][] inputs = Run.Inputs(together);
-                double[] expected = Run.Of<float>(t => Normalizers.Fused(name, t), together, inputs, width: width).Y;
-                for (int row = 0; row < 5; row++)
-                {
-                    double[][] one = [inputs[0][(row * columns)..((row + 1) * columns)], .. inputs[1..]];
-                    double[] got = Run.Of<float>(t => Normalizers.Fused(name, t), alone, one, width: width).Y;
-                    Assert.Equal(expected[(row * columns)..((row + 1) * columns)], got);
-                }
-            }
-        }
-    }
-
     public static TheoryData<string> Names => [.. Normalizers.Names];
 
     private static void AssertAgree<T>(string name, int columns, double forward, double backward)
