@@ -26,7 +26,7 @@ internal static unsafe class UpdateLoops<T, V>
         }
         fixed (UpdateCall<T>* first = calls)
         {
-            workers.Run(new Job<TRule>(rule, first), chunks);
+            workers.Run(new Job<TRule>(rule, first, chunks - 1), chunks);
         }
     }
 
@@ -36,14 +36,18 @@ internal static unsafe class UpdateLoops<T, V>
     private static int ChunkOf(in UpdateCall<T> call) =>
         call.Product.Rows == 0 ? Chunk : Math.Max(1, Chunk / call.Product.Outputs) * call.Product.Outputs;
 
-    private readonly struct Job<TRule>(TRule rule, UpdateCall<T>* calls) : IChunkJob
+    private readonly struct Job<TRule>(TRule rule, UpdateCall<T>* calls, int last) : IChunkJob
         where TRule : unmanaged, IUpdateRule<T>
     {
         private readonly TRule rule = rule; // Read in place: numbers loaded to all lanes cost no arithmetic slot.
 
-        /// <summary>Chunks are counted through all calls, in order.</summary>
+        /// <summary>
+        /// Chunks are counted through all calls, from the last to the first: the backward pass ended at the last weights and the next
+        /// forward pass begins at the first, so that some of both are found in the L2 cache.
+        /// </summary>
         public void Run(int chunk)
         {
+            chunk = last - chunk;
             UpdateCall<T>* call = calls;
             for (int chunks = ChunksOf(*call); chunk >= chunks; chunks = ChunksOf(*call))
             {
