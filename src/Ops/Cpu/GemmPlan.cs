@@ -44,7 +44,7 @@ internal readonly unsafe struct GemmPlan<T, V>
 
         bool clashesB = call.N * size % BytesOfPage == 0, clashesA = call.K * size % BytesOfPage == 0;
         int mostTiles = MC / mr, mostSteps = BytesOfBlock / (size * Math.Min(Tiles, mostTiles) * mr);
-        mostSteps = Math.Min(mostSteps, clashesB ? StepsInSets : MostSteps);
+        mostSteps = Math.Min(mostSteps, clashesB && Tiles <= mostTiles ? StepsInSets : MostSteps);
         DepthBlocks = Math.Max(1, (call.K + mostSteps - 1) / mostSteps);
         KC = (call.K + DepthBlocks - 1) / DepthBlocks;
 
