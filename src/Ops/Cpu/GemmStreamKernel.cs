@@ -67,8 +67,8 @@ internal static unsafe class GemmStreamKernel<T, V>
             V left = V.Splat(T.Zero), right = left;
             if (slab.Bias != null)
             {
-                left = Load(slab.Bias + column, V.Width);
-                right = Load(slab.Bias + column + V.Width, V.Width);
+                left = Load(slab.Bias + column);
+                right = Load(slab.Bias + column + V.Width);
             }
             V c0 = left, c1 = left, c2 = left, c3 = left, c4 = left, c5 = left;
             V c6 = left, c7 = left, c8 = left, c9 = left, c10 = left, c11 = left;
@@ -77,8 +77,8 @@ internal static unsafe class GemmStreamKernel<T, V>
             T* a = factors, b = slab.B + column, c = slab.C + column;
             for (int steps = slab.Steps; steps > 0; steps--)
             {
-                left = Load(b, V.Width);
-                right = Load(b + V.Width, V.Width);
+                left = Load(b);
+                right = Load(b + V.Width);
                 MultiplyRow<TRows, Count.Two>(0, a, left, right, ref c0, ref d0);
                 MultiplyRow<TRows, Count.Two>(1, a, left, right, ref c1, ref d1);
                 MultiplyRow<TRows, Count.Two>(2, a, left, right, ref c2, ref d2);
@@ -136,8 +136,8 @@ internal static unsafe class GemmStreamKernel<T, V>
         if (row < TRows.Value)
         {
             T* left = to + (row * stride), right = left + V.Width;
-            Store(add ? c + Load(left, V.Width) : c, left, V.Width);
-            Store(add ? d + Load(right, V.Width) : d, right, V.Width);
+            Store(add ? c + Load(left) : c, left);
+            Store(add ? d + Load(right) : d, right);
         }
     }
 
@@ -207,6 +207,13 @@ internal static unsafe class GemmStreamKernel<T, V>
             Store(value, c + (row * stride), count);
         }
     }
+
+    // Whole vectors have no number of lanes to be asked about while sums are in registers.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V Load(T* from) => V.Load(new DeviceBuffer<T>((nint)from, V.Width), 0);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(V value, T* to) => V.Store(value, new DeviceBuffer<T>((nint)to, V.Width), 0);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Store(V value, T* to, int count) => V.Store(value, new DeviceBuffer<T>((nint)to, count), 0, count);
