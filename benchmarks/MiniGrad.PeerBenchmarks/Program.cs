@@ -20,6 +20,13 @@ static int Run(Options options)
         Console.Error.WriteLine("error: --threads and --rounds are 1 at least.");
         return 2;
     }
+    // Enumerated again below, so that a case and its data can be collected once it is done.
+    IEnumerable<PeerCase> cases = Groups.Cases(only).Where(peerCase => peerCase.Name.Contains(options.Case, StringComparison.Ordinal));
+    if (!options.Serve && !cases.Any())
+    {
+        Console.Error.WriteLine($"error: no case of {string.Join(", ", only.DefaultIfEmpty("any group"))} has '{options.Case}' in its name.");
+        return 2;
+    }
     NativeLoader.Load();
     torch.set_num_threads(options.Threads);
     if (options.Serve)
@@ -31,8 +38,6 @@ static int Run(Options options)
     {
         library?.SetThreads(options.Threads);
     }
-    // Enumerated again below, so that a case and its data can be collected once it is done.
-    IEnumerable<PeerCase> cases = Groups.Cases(only).Where(peerCase => peerCase.Name.Contains(options.Case, StringComparison.Ordinal));
     Console.WriteLine($"{cases.Count()} cases, {options.Threads} thread(s), {SimdSupport.Default}. Ratios: peer's time / MiniGrad's time.");
     List<CaseResult> results = [];
     using TunedTorch tuned = new(options);
