@@ -76,20 +76,29 @@ public abstract partial class GemmTests<T>
         public double[] Reference(T[] a, T[] b, T[] bias, T[] c)
         {
             double[] result = [.. c.Select(value => Accumulate ? double.CreateChecked(value) : 0)];
-            double[] x = [.. a.Select(double.CreateChecked)], y = [.. b.Select(double.CreateChecked)];
+            double[] row = new double[K], columns = new double[(long)N * K];
             for (int p = 0; p < Batch; p++)
             {
+                // Columns of B are laid out one after the other, or most of the time would pass with fetching them.
+                for (int at = 0; at < columns.Length; at++)
+                {
+                    (int j, int k) = Math.DivRem(at, K);
+                    columns[at] = double.CreateChecked(b[(p * StrideB) + (TransposeB ? (j * K) + k : (k * N) + j)]);
+                }
+                bool addsBias = Bias && (p == 0 || !SharesC);
                 for (int i = 0; i < M; i++)
                 {
+                    for (int k = 0; k < K; k++)
+                    {
+                        row[k] = double.CreateChecked(a[(p * StrideA) + (TransposeA ? (k * M) + i : (i * K) + k)]);
+                    }
                     for (int j = 0; j < N; j++)
                     {
                         double sum = 0;
-                        for (int k = 0; k < K; k++)
+                        for (int k = 0; k < row.Length; k++)
                         {
-                            sum += x[(p * StrideA) + (TransposeA ? (k * M) + i : (i * K) + k)]
-                                * y[(p * StrideB) + (TransposeB ? (j * K) + k : (k * N) + j)];
+                            sum += row[k] * columns[(j * K) + k];
                         }
-                        bool addsBias = Bias && (p == 0 || !SharesC);
                         result[(p * StrideC) + (i * N) + j] += (Alpha * sum) + (addsBias ? double.CreateChecked(bias[j]) : 0);
                     }
                 }
