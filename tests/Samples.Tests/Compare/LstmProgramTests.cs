@@ -65,7 +65,7 @@ public sealed class LstmProgramTests : IDisposable
     {
         CommandRun run = CommandRun.Of((output, error) => Program.Run(
             [
-                "lstm", "--task", "seqmnist", "--norms", "layer", "--hidden", "24", "--epochs", "1", "--epoch-steps", "120", "--lr", "0.01",
+                "lstm", "--task", "seqmnist", "--norms", "layer", "--hidden", "24", "--epochs", "2", "--epoch-steps", "120", "--lr", "0.01",
                 "--threads", "1", "--out", directory.File("results"),
             ],
             output, error, CancellationToken.None));
