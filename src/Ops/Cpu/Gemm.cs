@@ -196,7 +196,7 @@ internal static unsafe class Gemm<T, V>
         }
 
         private Panel<T> InPlace(in GemmBlock<T> block, int panel) =>
-            new(block.B + ((nint)block.Step * call.N) + (panel * NR), call.N);
+            new(block.B + ((nint)block.Step * call.N) + (panel * NR), call.N, isFar: plan.IsFar);
 
         /// <summary>
         /// The panel <paramref name="b"/>, read while part <paramref name="part"/> of the panel that comes after it is fetched from far

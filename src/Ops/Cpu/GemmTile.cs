@@ -46,7 +46,7 @@ internal readonly unsafe struct Tile<T>(T* c, nint rowStride, int columns, T* bi
 }
 
 /// <summary>A panel of B, and what is asked for meanwhile to have it near when its turn comes.</summary>
-internal readonly unsafe struct Panel<T>(T* b, nint stride, T* copy = null, T* ahead = null, nint aheadStride = 0)
+internal readonly unsafe struct Panel<T>(T* b, nint stride, T* copy = null, T* ahead = null, nint aheadStride = 0, bool isFar = false)
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     /// <summary>The first step's numbers.</summary>
@@ -63,6 +63,9 @@ internal readonly unsafe struct Panel<T>(T* b, nint stride, T* copy = null, T* a
 
     /// <summary>Elements from one such line to the next.</summary>
     public readonly nint AheadStride = aheadStride;
+
+    /// <summary>Whether its rows, apart in memory, must be asked for shortly before their turn: the processor foresees only what is next.</summary>
+    public readonly bool IsFar = isFar;
 }
 
 /// <summary>What is done with a panel of B besides multiplying by it; as a type, so that the loop has no branch.</summary>
@@ -71,6 +74,8 @@ internal interface IPanelUse
     static abstract bool Copies { get; }
 
     static abstract bool Fetches { get; }
+
+    static abstract bool Strides { get; }
 }
 
 /// <summary>Nothing.</summary>
@@ -79,6 +84,8 @@ internal readonly struct Reading : IPanelUse
     public static bool Copies => false;
 
     public static bool Fetches => false;
+
+    public static bool Strides => false;
 }
 
 /// <summary>Its numbers are copied for the tiles that follow.</summary>
@@ -87,6 +94,8 @@ internal readonly struct Copying : IPanelUse
     public static bool Copies => true;
 
     public static bool Fetches => false;
+
+    public static bool Strides => false;
 }
 
 /// <summary>What comes after it is asked for.</summary>
@@ -95,4 +104,16 @@ internal readonly struct Fetching : IPanelUse
     public static bool Copies => false;
 
     public static bool Fetches => true;
+
+    public static bool Strides => false;
+}
+
+/// <summary>Its own rows of later steps are asked for.</summary>
+internal readonly struct Striding : IPanelUse
+{
+    public static bool Copies => false;
+
+    public static bool Fetches => false;
+
+    public static bool Strides => true;
 }
