@@ -35,9 +35,9 @@ internal sealed class Roofline(double peak, (string Name, double BytesPerSecond)
             RooflinePoint point = points[i];
             Marker marker = plot.Add.Marker(Math.Log10(point.Intensity), Math.Log10(point.FlopsPerSecond), MarkerShape.FilledCircle, 9);
             marker.Color = Colors.C0;
-            // Points are close to each other: labels go to the left and to the right in turn, and the last ones, farthest right, to the right.
-            bool isRight = i % 2 == 1 || i >= 6;
-            double lift = i % 4 == 3 && i < 6 ? 0.85 : i == 6 ? 0.92 : isRight ? 1.1 : 1;
+            // Points are close to each other: labels go to the left and to the right, above and below.
+            bool isRight = i is 1 or 3 or >= 6;
+            double lift = i switch { 3 => 0.85, 4 => 0.88, 5 => 1.15, 6 => 0.92, _ => isRight ? 1.1 : 1 };
             Text label = Label(plot, point.Intensity * (isRight ? 1.07 : 0.93), point.FlopsPerSecond * lift, point.Name);
             label.LabelAlignment = isRight ? Alignment.MiddleLeft : Alignment.MiddleRight;
         }

@@ -4,8 +4,8 @@ using MiniGrad.Ops.Cpu;
 namespace MiniGrad.Benchmarks.GemmLadder;
 
 /// <summary>
-/// The product's own <c>Gemm</c>: larger tiles (12 x 32 in 24 of the 32 registers), B packed by the first tile that reads it, what comes
-/// next fetched meanwhile, transposes packed by vectors, any extents; then the tiles of C shared among threads.
+/// The product's own <c>Gemm</c>: larger tiles (8 x 48 in 24 of the 32 registers), A read where it is, B packed by the first tile that
+/// reads it, what comes next fetched meanwhile, any extents; then the tiles of C shared among threads.
 /// </summary>
 internal sealed unsafe class Step7Product(int threads) : LadderStep, IDisposable
 {
@@ -13,7 +13,7 @@ internal sealed unsafe class Step7Product(int threads) : LadderStep, IDisposable
 
     public override string Name => threads == 1 ? "7 MiniGrad's Gemm" : $"8 {threads} threads";
 
-    public override double Intensity => 2.0 * 12 * 32 / (4 * (12 + 32));
+    public override double Intensity => 2.0 * 8 * 48 / (4 * (8 + 48));
 
     public override void Multiply(int n, float* a, float* b, float* c) => backend.Gemm(new GemmCall<float>(n, n, n)
     {
