@@ -220,8 +220,7 @@ public sealed class FusedProductsTests : IDisposable
     {
         float[] x = new float[rows * Inputs];
         new Philox(2).Normal<float>(x);
-        Tensor<float> w = tape.Watch(v), scale = w.WeightNormScale(tape.Watch(gain));
-        tape.Backward((tape.Constant(x, new Shape(rows, Inputs)).Affine(w) * scale).Tanh().Sum());
+        tape.Backward(tape.Constant(x, new Shape(rows, Inputs)).WeightNormAffine(tape.Watch(v), tape.Watch(gain)).Tanh().Sum());
     }
 
     private static void Backward(Tape<float> tape, Parameter<float> w, ulong seed) => tape.Backward(Product(tape, w, seed).Sum());

@@ -45,6 +45,12 @@ public readonly record struct GemmCall<T>
     /// <summary>N numbers added to every row of C; empty for none.</summary>
     public DeviceBuffer<T> Bias { get; init; }
 
+    /// <summary>
+    /// N numbers that become the sums of squares of B's columns, which takes no further pass over B; empty for none. Only where the backend
+    /// says so: <see cref="IBackend{T}.SumsSquares"/>.
+    /// </summary>
+    public DeviceBuffer<T> SquaresOfB { get; init; }
+
     /// <summary>Whether A is stored K x M.</summary>
     public bool TransposeA { get; init; }
 

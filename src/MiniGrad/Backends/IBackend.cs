@@ -68,6 +68,12 @@ public interface IBackend<T> : IDisposable
     void Gemm(in GemmCall<T> call);
 
     /// <summary>
+    /// Whether <see cref="Gemm"/> fills <see cref="GemmCall{T}.SquaresOfB"/> of this product while it reads B; by the extents and flags of
+    /// the call alone. Else who needs the sums reads B once more.
+    /// </summary>
+    bool SumsSquares(in GemmCall<T> call) => false;
+
+    /// <summary>
     /// Copies op(B) into the order in which <see cref="Gemm"/> reads it, for products that share it (<see cref="GemmCall{T}.PackedB"/>):
     /// the weights of a recurrent layer serve every step of a sequence. Empty where that gains nothing.
     /// </summary>

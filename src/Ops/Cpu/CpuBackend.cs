@@ -106,6 +106,8 @@ internal class CpuBackend<T, V> : IBackend<T>
 
     public virtual void Gemm(in GemmCall<T> call) => Cpu.Gemm<T, V>.Multiply(Workers, call);
 
+    public virtual bool SumsSquares(in GemmCall<T> call) => Cpu.Gemm<T, V>.SumsSquares(call);
+
     public virtual Scratch<T> PackB(DeviceBuffer<T> b, int k, int n, bool transposed) => PackedB<T, V>.Pack(Workers, Pool, b, k, n, transposed);
 
     public void Run<TKernel>(in TKernel kernel, int items, int grain)

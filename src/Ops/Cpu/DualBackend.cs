@@ -36,6 +36,9 @@ internal sealed class DualBackend<T, V>(int threads)
         Cpu.Gemm<T, V>.Multiply(Workers, call with { B = Dual<V, T>.Tangents(call.B), C = tangentC, Bias = default, Accumulate = true });
     }
 
+    /// <summary>Never: a product of plain numbers knows no tangents of squares.</summary>
+    public override bool SumsSquares(in GemmCall<T> call) => false;
+
     /// <summary>Nothing: the tangents, which need B as it is, would have to be packed as well.</summary>
     public override Scratch<T> PackB(DeviceBuffer<T> b, int k, int n, bool transposed) => Pool.RentScratch<T>(0);
 }

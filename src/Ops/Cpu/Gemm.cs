@@ -54,6 +54,11 @@ internal static unsafe class Gemm<T, V>
         workers.Run(multiply, multiply.Chunks);
     }
 
+    /// <summary>Whether the squares of B's columns can be summed in passing: B is read once, and there are registers left for them.</summary>
+    public static bool SumsSquares(in GemmCall<T> call) =>
+        call.Batch == 1 && !call.TransposeB && call.M < GemmStreamKernel<T, V>.MR && GemmStream<T, V>.IsFaster(call) &&
+        !GemmDot<T, V>.IsFaster(call) && !GemmNarrow<T, V>.IsFaster(call);
+
     private static DeviceBuffer<T> PackB(WorkerPool workers, in GemmCall<T> call) => PackedB<T, V>.Pack(
         workers, call.B, call.K, call.N, call.TransposeB, GemmWorkspace.Shared<T>(PackedB<T, V>.Length(call.K, call.N)));
 

@@ -53,8 +53,14 @@ internal static unsafe class GemmStream<T, V>
         workers.Run(job, job.Chunks);
         if (job.Parts > 1)
         {
-            AddJob add = new((T*)call.C.Address, call.M * call.N, job.Sums, job.Parts - 1);
+            int length = call.M * call.N;
+            AddJob add = new((T*)call.C.Address, length, job.Sums, job.LengthOfSums, job.Parts - 1);
             workers.Run(add, add.Chunks);
+            if (call.SquaresOfB.Length > 0)
+            {
+                AddJob addSquares = new((T*)call.SquaresOfB.Address, call.N, job.Sums + length, job.LengthOfSums, job.Parts - 1);
+                workers.Run(addSquares, addSquares.Chunks);
+            }
         }
     }
 
@@ -78,7 +84,8 @@ internal static unsafe class GemmStream<T, V>
             {
                 Parts *= 2;
             }
-            Sums = Parts > 1 ? GemmWorkspace.Sums<T>((nint)(Parts - 1) * call.M * call.N) : null;
+            LengthOfSums = (call.M + (call.SquaresOfB.Length > 0 ? 1 : 0)) * call.N;
+            Sums = Parts > 1 ? GemmWorkspace.Sums<T>((nint)(Parts - 1) * LengthOfSums) : null;
             groups = Parts > 1 || threads == 1 ? 1 : chunks;
             int panels = (call.N + NR - 1) / NR;
             columnsPerChunk = (panels + groups - 1) / groups * NR;
@@ -90,8 +97,10 @@ internal static unsafe class GemmStream<T, V>
         /// <summary>Into how many parts the rows of B are cut; with more than one, there is one tile and one product.</summary>
         public int Parts { get; }
 
-        /// <summary>The sums of each part but the first, which goes to C.</summary>
+        /// <summary>The sums of each part but the first, whose go to C: those of products, then those of squares.</summary>
         public T* Sums { get; }
+
+        public int LengthOfSums { get; }
 
         public int Chunks { get; }
 
@@ -99,9 +108,10 @@ internal static unsafe class GemmStream<T, V>
         {
             if (Parts > 1)
             {
-                int length = call.M * call.N;
-                T* sums = chunk == 0 ? (T*)call.C.Address : Sums + ((nint)(chunk - 1) * length);
-                MultiplyTile(0, 0, 0, chunk, sums, isFirst: chunk == 0);
+                T* further = Sums + ((nint)(chunk - 1) * LengthOfSums);
+                T* sums = chunk == 0 ? (T*)call.C.Address : further;
+                T* squares = chunk == 0 ? (T*)call.SquaresOfB.Address : further + ((nint)call.M * call.N);
+                MultiplyTile(0, 0, 0, chunk, sums, squares, isFirst: chunk == 0);
                 return;
             }
             int first = Math.DivRem(chunk, chunksPerProduct, out int part), end = call.StrideC == 0 ? call.Batch : first + 1;
@@ -111,13 +121,16 @@ internal static unsafe class GemmStream<T, V>
                 T* c = (T*)call.C.Address + ((nint)product * call.StrideC);
                 for (int tile = firstTile; tile < endTile; tile++)
                 {
-                    MultiplyTile(product, tile, group * columnsPerChunk, 0, c, product == first);
+                    MultiplyTile(product, tile, group * columnsPerChunk, 0, c, (T*)call.SquaresOfB.Address, product == first);
                 }
             }
         }
 
-        /// <summary>A tile of <paramref name="c"/>, from a column on, and a part's steps over K. What is first brings the bias.</summary>
-        private void MultiplyTile(int product, int tile, int column, int part, T* c, bool isFirst)
+        /// <summary>
+        /// A tile of <paramref name="c"/>, from a column on, and a part's steps over K. What is first brings the bias. There is one tile if
+        /// the call wants squares.
+        /// </summary>
+        private void MultiplyTile(int product, int tile, int column, int part, T* c, T* squares, bool isFirst)
         {
             int row = First(tile), rows = First(tile + 1) - row, step = FirstStep(part), end = FirstStep(part + 1);
             T* a = PackA((T*)call.A.Address + ((nint)product * call.StrideA), row, rows, step, end - step);
@@ -125,11 +138,12 @@ internal static unsafe class GemmStream<T, V>
             T* bias = isFirst && call.Bias.Address != 0 ? (T*)call.Bias.Address + column : null;
             bool add = isFirst ? call.Accumulate : Parts == 1;
             c += ((nint)row * call.N) + column;
+            squares = call.SquaresOfB.Length > 0 ? squares + column : null;
             int k = step;
             do
             {
                 int steps = Math.Min(StepsOfSlab, end - k);
-                GemmSlab<T> slab = new(b + ((nint)k * call.N), call.N, steps, c, bias, add);
+                GemmSlab<T> slab = new(b + ((nint)k * call.N), call.N, steps, c, bias, add) { Squares = squares, AddsSquares = k > step };
                 GemmStreamKernel<T, V>.Sweep(rows, a + ((nint)(k - step) * rows), slab, Math.Min(columnsPerChunk, call.N - column));
                 bias = null;
                 add = true;
@@ -164,8 +178,8 @@ internal static unsafe class GemmStream<T, V>
         private int FirstStep(int part) => (int)Math.Min(call.K, (long)slabs * part / Parts * StepsOfSlab);
     }
 
-    /// <summary>C += the sums of each further part, in order.</summary>
-    private readonly struct AddJob(T* c, int length, T* sums, int further) : IChunkJob
+    /// <summary>C += the sums of each further part, a stride apart, in order.</summary>
+    private readonly struct AddJob(T* c, int length, T* sums, int stride, int further) : IChunkJob
     {
         public int Chunks => (length + ElementsPerSum - 1) / ElementsPerSum;
 
@@ -178,7 +192,7 @@ internal static unsafe class GemmStream<T, V>
                 V sum = GemmStreamKernel<T, V>.Load(c + i, count);
                 for (int part = 0; part < further; part++)
                 {
-                    sum += GemmStreamKernel<T, V>.Load(sums + ((nint)part * length) + i, count);
+                    sum += GemmStreamKernel<T, V>.Load(sums + ((nint)part * stride) + i, count);
                 }
                 V.Store(sum, new DeviceBuffer<T>((nint)c, length), i, count);
             }

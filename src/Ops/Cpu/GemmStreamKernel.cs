@@ -21,6 +21,12 @@ internal readonly unsafe struct GemmSlab<T>(T* b, nint stride, int steps, T* c, 
 
     /// <summary>Whether to add to C instead of assigning.</summary>
     public readonly bool Add = add;
+
+    /// <summary>Where the sums of squares of B's columns go; null for nowhere.</summary>
+    public T* Squares { get; init; }
+
+    /// <summary>Whether to add to those sums instead of assigning.</summary>
+    public bool AddsSquares { get; init; }
 }
 
 /// <summary>A slab of B times rows of A, two vectors of columns at a time: what <see cref="GemmStream{T, V}"/> does slab by slab.</summary>
@@ -37,27 +43,41 @@ internal static unsafe class GemmStreamKernel<T, V>
     /// <summary>C (+)= A B for a slab of B and <paramref name="rows"/> rows of C; A's numbers of a step are next to each other.</summary>
     public static void Sweep(int rows, T* a, in GemmSlab<T> slab, int columns)
     {
+        if (slab.Squares == null)
+        {
+            Sweep<No>(rows, a, slab, columns);
+        }
+        else
+        {
+            Sweep<Yes>(rows, a, slab, columns);
+        }
+    }
+
+    private static void Sweep<TSquares>(int rows, T* a, in GemmSlab<T> slab, int columns)
+        where TSquares : struct, IChoice
+    {
         switch (rows)
         {
-            case 1: Sweep<Count.One>(a, slab, columns); break;
-            case 2: Sweep<Count.Two>(a, slab, columns); break;
-            case 3: Sweep<Count.Three>(a, slab, columns); break;
-            case 4: Sweep<Count.Four>(a, slab, columns); break;
-            case 5: Sweep<Count.Five>(a, slab, columns); break;
-            case 6: Sweep<Count.Six>(a, slab, columns); break;
-            case 7: Sweep<Count.Seven>(a, slab, columns); break;
-            case 8: Sweep<Count.Eight>(a, slab, columns); break;
-            case 9: Sweep<Count.Nine>(a, slab, columns); break;
-            case 10: Sweep<Count.Ten>(a, slab, columns); break;
-            case 11: Sweep<Count.Eleven>(a, slab, columns); break;
-            default: Sweep<Count.Twelve>(a, slab, columns); break;
+            case 1: Sweep<Count.One, TSquares>(a, slab, columns); break;
+            case 2: Sweep<Count.Two, TSquares>(a, slab, columns); break;
+            case 3: Sweep<Count.Three, TSquares>(a, slab, columns); break;
+            case 4: Sweep<Count.Four, TSquares>(a, slab, columns); break;
+            case 5: Sweep<Count.Five, TSquares>(a, slab, columns); break;
+            case 6: Sweep<Count.Six, TSquares>(a, slab, columns); break;
+            case 7: Sweep<Count.Seven, TSquares>(a, slab, columns); break;
+            case 8: Sweep<Count.Eight, TSquares>(a, slab, columns); break;
+            case 9: Sweep<Count.Nine, TSquares>(a, slab, columns); break;
+            case 10: Sweep<Count.Ten, TSquares>(a, slab, columns); break;
+            case 11: Sweep<Count.Eleven, TSquares>(a, slab, columns); break;
+            default: Sweep<Count.Twelve, TSquares>(a, slab, columns); break;
         }
     }
 
     // As in GemmMicroKernel, nothing may be called while sums are in registers; a pair of cache lines is read or written at once.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Sweep<TRows>(T* factors, in GemmSlab<T> slab, int columns)
+    private static void Sweep<TRows, TSquares>(T* factors, in GemmSlab<T> slab, int columns)
         where TRows : struct, ICount
+        where TSquares : struct, IChoice
     {
         nint stride = slab.Stride;
         bool add = slab.Add;
@@ -74,11 +94,17 @@ internal static unsafe class GemmStreamKernel<T, V>
             V c6 = left, c7 = left, c8 = left, c9 = left, c10 = left, c11 = left;
             V d0 = right, d1 = right, d2 = right, d3 = right, d4 = right, d5 = right;
             V d6 = right, d7 = right, d8 = right, d9 = right, d10 = right, d11 = right;
+            V leftSquares = V.Splat(T.Zero), rightSquares = leftSquares;
             T* a = factors, b = slab.B + column, c = slab.C + column;
             for (int steps = slab.Steps; steps > 0; steps--)
             {
                 left = Load(b);
                 right = Load(b + V.Width);
+                if (TSquares.IsMade)
+                {
+                    V.AddProduct(ref leftSquares, left, left);
+                    V.AddProduct(ref rightSquares, right, right);
+                }
                 MultiplyRow<TRows, Count.Two>(0, a, left, right, ref c0, ref d0);
                 MultiplyRow<TRows, Count.Two>(1, a, left, right, ref c1, ref d1);
                 MultiplyRow<TRows, Count.Two>(2, a, left, right, ref c2, ref d2);
@@ -106,10 +132,14 @@ internal static unsafe class GemmStreamKernel<T, V>
             StoreRow<TRows>(9, c9, d9, c, stride, add);
             StoreRow<TRows>(10, c10, d10, c, stride, add);
             StoreRow<TRows>(11, c11, d11, c, stride, add);
+            if (TSquares.IsMade)
+            {
+                StoreRow<Count.One>(0, leftSquares, rightSquares, slab.Squares + column, stride, slab.AddsSquares);
+            }
         }
         for (; column < columns; column += V.Width)
         {
-            SweepRest<TRows>(factors, slab, column, Math.Min(V.Width, columns - column));
+            SweepRest<TRows, TSquares>(factors, slab, column, Math.Min(V.Width, columns - column));
         }
     }
 
@@ -143,8 +173,9 @@ internal static unsafe class GemmStreamKernel<T, V>
 
     /// <summary>One vector of columns, or the first <paramref name="count"/> of them.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void SweepRest<TRows>(T* a, in GemmSlab<T> slab, int column, int count)
+    private static void SweepRest<TRows, TSquares>(T* a, in GemmSlab<T> slab, int column, int count)
         where TRows : struct, ICount
+        where TSquares : struct, IChoice
     {
         T* b = slab.B + column, c = slab.C + column;
         nint stride = slab.Stride;
@@ -162,9 +193,14 @@ internal static unsafe class GemmStreamKernel<T, V>
         V c9 = First<TRows>(9, c, stride, start, add, count);
         V c10 = First<TRows>(10, c, stride, start, add, count);
         V c11 = First<TRows>(11, c, stride, start, add, count);
+        V squares = V.Splat(T.Zero);
         for (int steps = slab.Steps; steps > 0; steps--)
         {
             V x = Load(b, count);
+            if (TSquares.IsMade)
+            {
+                V.AddProduct(ref squares, x, x);
+            }
             MultiplyRow<TRows, Count.One>(0, a, x, x, ref c0, ref x);
             MultiplyRow<TRows, Count.One>(1, a, x, x, ref c1, ref x);
             MultiplyRow<TRows, Count.One>(2, a, x, x, ref c2, ref x);
@@ -192,6 +228,11 @@ internal static unsafe class GemmStreamKernel<T, V>
         Store<TRows>(9, c9, c, stride, count);
         Store<TRows>(10, c10, c, stride, count);
         Store<TRows>(11, c11, c, stride, count);
+        if (TSquares.IsMade)
+        {
+            T* sums = slab.Squares + column;
+            Store(slab.AddsSquares ? squares + Load(sums, count) : squares, sums, count);
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -45,9 +45,7 @@ public sealed class Linear<T> : Layer<T>
         {
             return bias is null ? x.Affine(w) : x.Affine(w, tape.Watch(bias));
         }
-        // x (v s) = (x v) s. The scale comes first on the tape, so that its backward pass adds to the gradient that the product assigned.
-        Tensor<T> scale = w.WeightNormScale(tape.Watch(gain)), y = x.Affine(w) * scale;
-        return bias is null ? y : y + tape.Watch(bias);
+        return bias is null ? x.WeightNormAffine(w, tape.Watch(gain)) : x.WeightNormAffine(w, tape.Watch(gain), tape.Watch(bias));
     }
 
     private static T[] ColumnLengths(T[] matrix, int columns)

@@ -174,20 +174,11 @@ internal readonly struct BatchNormCoefficients<T>(
                 sumDyXHat += V.Load(products, k, count, zero);
             }
             sumDyXHat *= r;
-            AddTo(dbias, i, count, sumDy);
-            AddTo(dgain, i, count, sumDyXHat);
+            dbias.Store(sumDy, i, count);
+            dgain.Store(sumDyXHat, i, count);
             V.Store(s, scale, i, count);
             V.Store(isTraining ? s * r * sumDyXHat * V.Splat(-T.One / divisor) : zero, slope, i, count);
             V.Store(isTraining ? s * sumDy * V.Splat(-T.One / rows) : zero, offset, i, count);
-        }
-    }
-
-    private static void AddTo<V>(GradientSink<T> sink, int i, int count, V value)
-        where V : struct, ISimd<V, T>
-    {
-        if (sink.IsWanted)
-        {
-            V.Store(sink.Accumulate ? value + V.Load(sink.Buffer, i, count, value) : value, sink.Buffer, i, count);
         }
     }
 }

@@ -58,3 +58,18 @@ internal static class SinkMode<T, V>
     public static V Start<TMode>(DeviceBuffer<T> buffer, nint i, int count)
         where TMode : ISinkMode => TMode.Accumulates ? V.Load(buffer, i, count, V.Splat(T.Zero)) : V.Splat(T.Zero);
 }
+
+internal static class GradientSinkExtensions
+{
+    /// <summary>Writes, or adds, what a kernel found for some elements; nothing if nobody wants it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store<T, V>(this GradientSink<T> sink, V value, int i, int count)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where V : struct, ISimd<V, T>
+    {
+        if (sink.IsWanted)
+        {
+            V.Store(sink.Accumulate ? value + V.Load(sink.Buffer, i, count, value) : value, sink.Buffer, i, count);
+        }
+    }
+}

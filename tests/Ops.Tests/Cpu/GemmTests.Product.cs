@@ -42,23 +42,26 @@ public abstract partial class GemmTests<T>
         public static T[] Numbers(Random random, int length) =>
             [.. Enumerable.Range(0, length).Select(_ => T.CreateChecked((2 * random.NextDouble()) - 1))];
 
-        public T[] Run(IBackend<T> backend, T[] a, T[] b, T[] bias, T[] c)
+        /// <summary>What the backend makes of it; squares, if given, become the sums of squares of the columns of B.</summary>
+        public T[] Run(IBackend<T> backend, T[] a, T[] b, T[] bias, T[] c, T[]? squares = null)
         {
             using Scratch<T> bufferA = Upload(backend, a), bufferB = Upload(backend, b);
             using Scratch<T> bufferBias = Upload(backend, bias), bufferC = Upload(backend, c);
             using Scratch<T> packed = Packs ? backend.PackB(bufferB.Buffer, K, N, TransposeB) : backend.Pool.RentScratch<T>(0);
+            using Scratch<T> bufferSquares = Upload(backend, squares ?? []);
             // A B that is read all the same spoils the result.
             if (packed.Buffer.Length > 0)
             {
                 backend.Fill(bufferB.Buffer, T.NaN);
             }
-            backend.Gemm(new GemmCall<T>(M, N, K)
+            GemmCall<T> call = new(M, N, K)
             {
                 A = bufferA.Buffer,
                 B = bufferB.Buffer,
                 PackedB = packed.Buffer,
                 C = bufferC.Buffer,
                 Bias = Bias ? bufferBias.Buffer : default,
+                SquaresOfB = bufferSquares.Buffer,
                 TransposeA = TransposeA,
                 TransposeB = TransposeB,
                 Alpha = T.CreateChecked(Alpha),
@@ -67,7 +70,13 @@ public abstract partial class GemmTests<T>
                 StrideA = StrideA,
                 StrideB = StrideB,
                 StrideC = StrideC,
-            });
+            };
+            Assert.True(squares is null || backend.SumsSquares(call));
+            backend.Gemm(call);
+            if (squares is not null)
+            {
+                backend.Download(bufferSquares.Buffer, squares);
+            }
             T[] result = new T[c.Length];
             backend.Download(bufferC.Buffer, result);
             return result;

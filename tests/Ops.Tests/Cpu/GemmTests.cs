@@ -171,6 +171,43 @@ public abstract partial class GemmTests<T>
     }
 
     [Theory]
+    [MemberData(nameof(Widths))]
+    public void Squares_of_columns_are_summed_in_passing_and_change_no_bit_of_the_product(SimdWidth width)
+    {
+        using IBackend<T> backend = CpuBackend.Create<T>(1, width), other = CpuBackend.Create<T>(3, width);
+        Random random = new(14);
+        (int, int, int)[] shapes = [(4, 40, 5), (4, 1000, 70), (1, 33, 1), (2, 17, 33), (5, 100, 300), (4, 700, 1000), (3, 1000, 784)];
+        foreach ((int m, int n, int k) in shapes)
+        {
+            Product product = new(m, n, k) { Bias = true };
+            T[] a = Product.Numbers(random, m * k), b = Product.Numbers(random, n * k), bias = Product.Numbers(random, n);
+            T[] squares = [.. Enumerable.Repeat(T.NaN, n)], again = [.. squares];
+            T[] c = product.Run(backend, a, b, bias, new T[m * n], squares);
+            Assert.Equal(product.Run(backend, a, b, bias, new T[m * n]), c);
+            Assert.Equal(c, product.Run(other, a, b, bias, new T[m * n], again));
+            Assert.Equal(squares, again);
+            double bound = (k + 1) * double.CreateChecked(T.BitIncrement(T.One) - T.One);
+            for (int column = 0; column < n; column++)
+            {
+                double expected = Enumerable.Range(0, k).Sum(row => Math.Pow(double.CreateChecked(b[(row * n) + column]), 2));
+                Assert.Equal(expected, double.CreateChecked(squares[column]), bound * expected);
+            }
+        }
+    }
+
+    [Fact]
+    public void Squares_are_summed_in_passing_where_B_is_read_once_as_it_is()
+    {
+        using IBackend<T> backend = CpuBackend.Create<T>(1);
+        GemmCall<T> call = new(4, 1000, 784) { A = default, B = default, C = default };
+        Assert.True(backend.SumsSquares(call));
+        Assert.False(backend.SumsSquares(call with { TransposeB = true }));
+        Assert.False(backend.SumsSquares(call with { Batch = 2 }));
+        Assert.False(backend.SumsSquares(new GemmCall<T>(128, 1000, 784) { A = default, B = default, C = default }));
+        Assert.False(backend.SumsSquares(new GemmCall<T>(4, 3, 784) { A = default, B = default, C = default }));
+    }
+
+    [Theory]
     [MemberData(nameof(Flags))]
     public void What_C_held_is_not_read_and_NaN_reaches_its_row_and_column_only(SimdWidth width, bool transposeA, bool transposeB)
     {
