@@ -56,11 +56,10 @@ public class Adam<T> : Optimizer<T>
             Beta1 = T.CreateChecked(beta1),
             Rest1 = T.CreateChecked(1 - beta1),
             Beta2 = T.CreateChecked(beta2),
-            Rest2 = T.CreateChecked(1 - beta2),
+            RootRest2 = T.CreateChecked(Math.Sqrt(1 - beta2)),
             RootScale = T.CreateChecked(1 / Math.Sqrt(1 - Math.Pow(beta2, step))),
             Epsilon = T.CreateChecked(epsilon),
             Least = Subnormals.Least<T>(),
-            LeastGradient = Subnormals.LeastGradient<T>(1 - beta2),
         };
         if (decouplesDecay && weightDecay > 0)
         {
@@ -105,31 +104,27 @@ internal readonly struct AdamRule<T> : IUpdateRule<T>
 
     public required T Beta2 { get; init; }
 
-    /// <summary>1 - beta2.</summary>
-    public required T Rest2 { get; init; }
+    /// <summary>sqrt(1 - beta2): the gradient is scaled before it is squared, lest it become subnormal.</summary>
+    public required T RootRest2 { get; init; }
 
     /// <summary>1 / sqrt(1 - beta2^t): the correction of the root mean square.</summary>
     public required T RootScale { get; init; }
 
     public required T Epsilon { get; init; }
 
-    /// <summary>Means below this magnitude become 0.</summary>
+    /// <summary>Means below this magnitude become 0, and squares of gradients are so much larger.</summary>
     public required T Least { get; init; }
-
-    /// <summary>The magnitude that gradients have at least in the mean square.</summary>
-    public required T LeastGradient { get; init; }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public (V Value, V State0, V State1) Update<V>(V value, V gradient, V state0, V state1)
         where V : struct, IReal<V, T>
     {
         // Each of the rule's numbers is read where it is used, by an expression of variables: so it becomes part of the instruction.
-        V square = Subnormals.Raise(gradient, LeastGradient), share = Rest1 * gradient;
-        square *= square;
-        square = Rest2 * square;
-        V mean = Subnormals.Flush(V.MultiplyAdd(Beta1, state0, share), Least), meanSquare = V.MultiplyAdd(Beta2, state1, square);
-        V root = V.Sqrt(meanSquare), least = V.Splat(Epsilon);
-        root = V.MultiplyAdd(RootScale, root, least);
+        V least = V.Splat(Least), share = Rest1 * gradient, scaled = RootRest2 * gradient;
+        V mean = Subnormals.Flush<V, T>(V.MultiplyAdd(Beta1, state0, share), least);
+        V square = V.MultiplyAdd(scaled, scaled, least), meanSquare = V.MultiplyAdd(Beta2, state1, square);
+        V root = V.Sqrt(meanSquare), epsilon = V.Splat(Epsilon);
+        root = V.MultiplyAdd(RootScale, root, epsilon);
         V step = mean / root;
         return (V.MultiplyAdd(MinusRate, step, value), mean, meanSquare);
     }

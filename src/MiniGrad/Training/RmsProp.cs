@@ -46,26 +46,27 @@ public sealed class RmsProp<T> : Optimizer<T>
     {
         ArgumentNullException.ThrowIfNull(backend);
         RmsPropRule<T> rule = new(
-            T.CreateChecked(LearningRate), T.CreateChecked(alpha), T.CreateChecked(1 - alpha), T.CreateChecked(epsilon),
-            Subnormals.LeastGradient<T>(1 - alpha));
+            T.CreateChecked(LearningRate), T.CreateChecked(alpha), T.CreateChecked(Math.Sqrt(1 - alpha)), T.CreateChecked(epsilon),
+            Subnormals.Least<T>());
         if (momentum == 0)
         {
             WeightDecay.Update(backend, rule, weightDecay, calls);
         }
         else
         {
-            WeightDecay.Update(
-                backend, new RmsPropMomentumRule<T>(rule, T.CreateChecked(momentum), Subnormals.Least<T>()), weightDecay, calls);
+            WeightDecay.Update(backend, new RmsPropMomentumRule<T>(rule, T.CreateChecked(momentum)), weightDecay, calls);
         }
     }
 }
 
-internal readonly struct RmsPropRule<T>(T rate, T alpha, T rest, T epsilon, T leastGradient) : IUpdateRule<T>
+internal readonly struct RmsPropRule<T>(T rate, T alpha, T rootRest, T epsilon, T least) : IUpdateRule<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     public static int StateCount => 1;
 
     public T Rate => rate;
+
+    public T Least => least;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public (V Value, V State0, V State1) Update<V>(V value, V gradient, V state0, V state1)
@@ -80,15 +81,13 @@ internal readonly struct RmsPropRule<T>(T rate, T alpha, T rest, T epsilon, T le
     public (V Direction, V MeanSquare) Normalize<V>(V g, V meanSquare)
         where V : struct, IReal<V, T>
     {
-        V square = Subnormals.Raise(g, leastGradient);
-        square *= square;
-        square = rest * square;
+        V scaled = rootRest * g, square = V.MultiplyAdd(scaled, scaled, V.Splat(least));
         V v = V.MultiplyAdd(alpha, meanSquare, square);
         return (g / (V.Sqrt(v) + V.Splat(epsilon)), v);
     }
 }
 
-internal readonly struct RmsPropMomentumRule<T>(RmsPropRule<T> rule, T momentum, T least) : IUpdateRule<T>
+internal readonly struct RmsPropMomentumRule<T>(RmsPropRule<T> rule, T momentum) : IUpdateRule<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     public static int StateCount => 2;
@@ -98,7 +97,7 @@ internal readonly struct RmsPropMomentumRule<T>(RmsPropRule<T> rule, T momentum,
         where V : struct, IReal<V, T>
     {
         (V direction, V meanSquare) = rule.Normalize(gradient, state0);
-        V b = Subnormals.Flush(V.MultiplyAdd(momentum, state1, direction), least);
+        V b = Subnormals.Flush<V, T>(V.MultiplyAdd(momentum, state1, direction), V.Splat(rule.Least));
         return (value - (rule.Rate * b), meanSquare, b);
     }
 }

@@ -81,7 +81,7 @@ internal readonly struct MomentumRule<T>(T rate, T momentum, T least) : IUpdateR
     public (V Value, V State0, V State1) Update<V>(V value, V gradient, V state0, V state1)
         where V : struct, IReal<V, T>
     {
-        V b = Subnormals.Flush(V.MultiplyAdd(momentum, state0, gradient), least);
+        V b = Subnormals.Flush<V, T>(V.MultiplyAdd(momentum, state0, gradient), V.Splat(least));
         return (value - (rate * b), b, state1);
     }
 }
@@ -95,7 +95,7 @@ internal readonly struct NesterovRule<T>(T rate, T momentum, T least) : IUpdateR
     public (V Value, V State0, V State1) Update<V>(V value, V gradient, V state0, V state1)
         where V : struct, IReal<V, T>
     {
-        V b = Subnormals.Flush(V.MultiplyAdd(momentum, state0, gradient), least);
+        V b = Subnormals.Flush<V, T>(V.MultiplyAdd(momentum, state0, gradient), V.Splat(least));
         return (value - (rate * V.MultiplyAdd(momentum, b, gradient)), b, state1);
     }
 }

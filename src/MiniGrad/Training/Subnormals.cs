@@ -10,21 +10,15 @@ namespace MiniGrad.Training;
 /// in float32 it is subnormal, and there it stays, since 0.9 of the smallest number rounds to that number. A processor takes a hundred
 /// times as long over a subnormal number, so that a few dead units made the whole step five times slower. The squares of the gradients of a
 /// network that has learned its data are subnormal much earlier, and cost as much. So averages that may have either sign become 0 when they
-/// are small, and mean squares are kept from becoming it: the root of that of gradients 0 ends at some 10^-8 of the usual epsilon.
+/// are small, and <see cref="Least{T}"/> is added to squares: the root mean square of gradients 0 ends at some 10^-8 of the usual epsilon.
 /// </remarks>
 internal static class Subnormals
 {
     /// <summary>x, or 0 where it is below <paramref name="least"/> in magnitude. NaN stays.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Flush<V, T>(V x, T least)
+    public static V Flush<V, T>(V x, V least)
         where V : struct, IReal<V, T>
-        where T : unmanaged, IFloatingPointIeee754<T> => V.SelectGreater(V.Splat(least), V.Abs(x), V.Splat(T.Zero), x);
-
-    /// <summary>x, or <paramref name="least"/> where it is below that in magnitude: to be squared. NaN stays.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Raise<V, T>(V x, T least)
-        where V : struct, IReal<V, T>
-        where T : unmanaged, IFloatingPointIeee754<T> => V.SelectGreater(V.Splat(least), V.Abs(x), V.Splat(least), x);
+        where T : unmanaged, IFloatingPointIeee754<T> => V.SelectGreater(least, V.Abs(x), V.Splat(T.Zero), x);
 
     /// <summary>1024 times the smallest normal number: 1.2e-35 in float32. Times a decay it is still normal.</summary>
     public static T Least<T>()
@@ -33,10 +27,4 @@ internal static class Subnormals
         T relativeStep = T.BitIncrement(T.One) - T.One;
         return T.Epsilon / relativeStep * T.CreateChecked(1024);
     }
-
-    /// <summary>
-    /// The magnitude of a gradient whose square, times the <paramref name="share"/> that a mean square takes of it, is <see cref="Least"/>.
-    /// </summary>
-    public static T LeastGradient<T>(double share)
-        where T : unmanaged, IFloatingPointIeee754<T> => T.Sqrt(Least<T>() / T.CreateChecked(share));
 }
