@@ -119,11 +119,17 @@ internal static unsafe class UpdateLoops<T, V>
         for (nint column = 0; column <= columns - (2 * V.Width); column += 2 * V.Width)
         {
             V gradient0 = zero, gradient1 = zero;
-            for (nint r = 0, at = column; r < rows; r++, at += columns)
+            nint r = 0, at = column; // Four rows at a time: each instruction of the loop itself counts.
+            for (; r <= rows - 4; r += 4, at += 4 * columns)
             {
-                V x = V.LoadSplat(xi, r);
-                V.AddProduct(ref gradient0, x, V.Load(dy, at));
-                V.AddProduct(ref gradient1, x, V.Load(dy, at + V.Width));
+                AddProducts(ref gradient0, ref gradient1, xi, r, dy, at);
+                AddProducts(ref gradient0, ref gradient1, xi, r + 1, dy, at + columns);
+                AddProducts(ref gradient0, ref gradient1, xi, r + 2, dy, at + (2 * columns));
+                AddProducts(ref gradient0, ref gradient1, xi, r + 3, dy, at + (3 * columns));
+            }
+            for (; r < rows; r++, at += columns)
+            {
+                AddProducts(ref gradient0, ref gradient1, xi, r, dy, at);
             }
             if (shares.Length > 0)
             {
@@ -133,6 +139,15 @@ internal static unsafe class UpdateLoops<T, V>
             Apply(in rule, gradient0, to, first + column);
             Apply(in rule, gradient1, to, first + column + V.Width);
         }
+    }
+
+    /// <summary>Two vectors' share of row r of the batch in the gradient.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddProducts(ref V gradient0, ref V gradient1, DeviceBuffer<T> xi, nint r, DeviceBuffer<T> dy, nint at)
+    {
+        V x = V.LoadSplat(xi, r);
+        V.AddProduct(ref gradient0, x, V.Load(dy, at));
+        V.AddProduct(ref gradient1, x, V.Load(dy, at + V.Width));
     }
 
     /// <summary>The last columns of row i, less than two vectors of them.</summary>
