@@ -36,6 +36,12 @@ public interface ISimd<V, T> : IReal<V, T>
     /// <summary>Writes the first <paramref name="count"/> lanes. <paramref name="count"/> may exceed the width.</summary>
     static abstract void Store(V value, DeviceBuffer<T> buffer, nint index, int count);
 
+    /// <summary>
+    /// Writes every lane from <paramref name="index"/> on, which must be aligned to a whole vector, past the caches if the processor can:
+    /// no line is read to be overwritten. Such stores become visible to other threads in no order, until a store fence.
+    /// </summary>
+    static virtual void StoreNonTemporal(V value, DeviceBuffer<T> buffer, nint index) => V.Store(value, buffer, index);
+
     /// <summary>Writes the first lane to the one element at <paramref name="index"/>.</summary>
     static abstract void StoreScalar(V value, DeviceBuffer<T> buffer, nint index);
 

@@ -127,6 +127,13 @@ internal readonly unsafe struct Simd256<T>(Vector256<T> value) : ISimd<Simd256<T
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreNonTemporal(Simd256<T> value, DeviceBuffer<T> buffer, nint index)
+    {
+        Bounds.Check(buffer, index, Width);
+        value.value.StoreAlignedNonTemporal((T*)buffer.Address + index);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreScalar(Simd256<T> value, DeviceBuffer<T> buffer, nint index)
     {
         Bounds.Check(buffer, index, 1);

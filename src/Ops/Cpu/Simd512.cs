@@ -138,6 +138,13 @@ internal readonly unsafe struct Simd512<T>(Vector512<T> value) : ISimd<Simd512<T
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreNonTemporal(Simd512<T> value, DeviceBuffer<T> buffer, nint index)
+    {
+        Bounds.Check(buffer, index, Width);
+        value.value.StoreAlignedNonTemporal((T*)buffer.Address + index);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreScalar(Simd512<T> value, DeviceBuffer<T> buffer, nint index)
     {
         Bounds.Check(buffer, index, 1);

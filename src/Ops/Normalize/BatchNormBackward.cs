@@ -64,16 +64,28 @@ internal readonly struct BatchNormBackward<T> : IKernel<T>
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {
+        if (dx.Accumulate)
+        {
+            Rows<V, Added>(first, end);
+        }
+        else if (Streaming.Pays(dx.Buffer))
+        {
+            Rows<V, Streamed>(first, end);
+            Streaming.Fence();
+        }
+        else
+        {
+            Rows<V, Assigned>(first, end);
+        }
+    }
+
+    private void Rows<V, TDx>(int first, int end)
+        where V : struct, ISimd<V, T>
+        where TDx : ISinkMode
+    {
         for (int row = first; row < end; row++)
         {
-            if (dx.Accumulate)
-            {
-                Write<V, Added>(row * columns);
-            }
-            else
-            {
-                Write<V, Assigned>(row * columns);
-            }
+            Write<V, TDx>(row * columns);
         }
     }
 
@@ -110,8 +122,7 @@ internal readonly struct BatchNormBackward<T> : IKernel<T>
     {
         V zero = V.Splat(T.Zero), deviation = V.Load(x, i, count, zero) - V.Load(mean, i, count, zero);
         V rest = V.MultiplyAdd(deviation, V.Load(slope, i, count, zero), V.Load(offset, i, count, zero));
-        V result = V.MultiplyAdd(V.Load(scale, i, count, zero), V.Load(dy, i, count, zero), rest);
-        V.Store(TDx.Accumulates ? result + V.Load(dx, i, count, zero) : result, dx, i, count);
+        SinkMode<T, V>.Store<TDx>(V.MultiplyAdd(V.Load(scale, i, count, zero), V.Load(dy, i, count, zero), rest), dx, i, count);
     }
 }
 

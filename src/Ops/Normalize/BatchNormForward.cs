@@ -55,41 +55,58 @@ internal readonly struct BatchNormForward<T> : IKernel<T>
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {
+        if (Streaming.Pays(y))
+        {
+            Rows<V, Streamed>(first, end);
+            Streaming.Fence();
+        }
+        else
+        {
+            Rows<V, Assigned>(first, end);
+        }
+    }
+
+    private void Rows<V, TWrite>(int first, int end)
+        where V : struct, ISimd<V, T>
+        where TWrite : ISinkMode
+    {
         for (int row = first; row < end; row++)
         {
-            Write<V>(x.Slice(row * columns, columns), y.Slice(row * columns, columns));
+            Write<V, TWrite>(x.Slice(row * columns, columns), y.Slice(row * columns, columns));
         }
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void Write<V>(DeviceBuffer<T> from, DeviceBuffer<T> to)
+    private void Write<V, TWrite>(DeviceBuffer<T> from, DeviceBuffer<T> to)
         where V : struct, ISimd<V, T>
+        where TWrite : ISinkMode
     {
         DeviceBuffer<T> centers = mean, scales = scale, shifts = bias;
         int length = columns;
         nint i = CacheLine.ElementsBefore<T, V>(to);
         if (i > 0)
         {
-            WriteAt<V>(0, (int)i, from, centers, scales, shifts, to);
+            WriteAt<V, TWrite>(0, (int)i, from, centers, scales, shifts, to);
         }
         for (; i <= length - V.Width; i += V.Width)
         {
-            WriteAt<V>(i, V.Width, from, centers, scales, shifts, to);
+            WriteAt<V, TWrite>(i, V.Width, from, centers, scales, shifts, to);
         }
         if (i < length)
         {
-            WriteAt<V>(i, length - (int)i, from, centers, scales, shifts, to);
+            WriteAt<V, TWrite>(i, length - (int)i, from, centers, scales, shifts, to);
         }
     }
 
     // Called with a count of V.Width the partial loads and stores fold to plain ones, so that one text serves rows and their ends.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void WriteAt<V>(
+    private static void WriteAt<V, TWrite>(
         nint i, int count, DeviceBuffer<T> x, DeviceBuffer<T> mean, DeviceBuffer<T> scale, DeviceBuffer<T> bias, DeviceBuffer<T> y)
         where V : struct, ISimd<V, T>
+        where TWrite : ISinkMode
     {
         V zero = V.Splat(T.Zero), deviation = V.Load(x, i, count, zero) - V.Load(mean, i, count, zero);
-        V.Store(V.MultiplyAdd(deviation, V.Load(scale, i, count, zero), V.Load(bias, i, count, zero)), y, i, count);
+        SinkMode<T, V>.Store<TWrite>(V.MultiplyAdd(deviation, V.Load(scale, i, count, zero), V.Load(bias, i, count, zero)), y, i, count);
     }
 }
 

@@ -20,12 +20,17 @@ internal readonly struct No : IChoice
     public static bool IsMade => false;
 }
 
-/// <summary>What a loop does with the gradient it computes, the three cases of <see cref="GradientSink{T}"/>, as a type.</summary>
+/// <summary>
+/// What a loop does with the result or gradient it computes, as a type: the three cases of <see cref="GradientSink{T}"/>, and how to assign.
+/// </summary>
 internal interface ISinkMode
 {
     static abstract bool IsWanted { get; }
 
     static abstract bool Accumulates { get; }
+
+    /// <summary>See <see cref="Streaming"/>.</summary>
+    static virtual bool Streams => false;
 }
 
 internal readonly struct Unwanted : ISinkMode
@@ -40,6 +45,15 @@ internal readonly struct Assigned : ISinkMode
     public static bool IsWanted => true;
 
     public static bool Accumulates => false;
+}
+
+internal readonly struct Streamed : ISinkMode
+{
+    public static bool IsWanted => true;
+
+    public static bool Accumulates => false;
+
+    public static bool Streams => true;
 }
 
 internal readonly struct Added : ISinkMode
@@ -57,6 +71,24 @@ internal static class SinkMode<T, V>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Start<TMode>(DeviceBuffer<T> buffer, nint i, int count)
         where TMode : ISinkMode => TMode.Accumulates ? V.Load(buffer, i, count, V.Splat(T.Zero)) : V.Splat(T.Zero);
+
+    /// <summary>
+    /// Writes the first <paramref name="count"/> lanes. Whole vectors must be aligned if TMode streams; <paramref name="value"/> fills lanes
+    /// that are added to nothing.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store<TMode>(V value, DeviceBuffer<T> buffer, nint i, int count)
+        where TMode : ISinkMode
+    {
+        if (TMode.Streams && count >= V.Width)
+        {
+            V.StoreNonTemporal(value, buffer, i);
+        }
+        else
+        {
+            V.Store(TMode.Accumulates ? value + V.Load(buffer, i, count, value) : value, buffer, i, count);
+        }
+    }
 }
 
 internal static class GradientSinkExtensions

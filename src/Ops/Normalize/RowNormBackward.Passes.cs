@@ -145,7 +145,7 @@ internal readonly partial struct RowNormBackward<T, TCentered>
         V center = TCentered.IsMade ? V.LoadSplat(mean, row) : zero, r = V.LoadSplat(rstd, row);
         V offset = (detached & DetachedStatistics.Mean) != 0 ? zero : sumU * perColumn;
         V slope = (detached & DetachedStatistics.Rstd) != 0 ? zero : sumUXHat * perColumn * r;
-        nint i = CacheLine.ElementsBefore<T, V>(to);
+        nint i = CacheLine.ElementsBefore<T, V>(to), next = 2 * groups * length;
         if (i > 0)
         {
             WriteAt<V, TGain, TDx>(0, (int)i, from, cotangent, scales, center, r, offset, slope, to);
@@ -153,6 +153,8 @@ internal readonly partial struct RowNormBackward<T, TCentered>
         for (; i <= length - V.Width; i += V.Width)
         {
             WriteAt<V, TGain, TDx>(i, V.Width, from, cotangent, scales, center, r, offset, slope, to);
+            Streaming.Fetch<T, TDx>(from, i + next);
+            Streaming.Fetch<T, TDx>(cotangent, i + next);
         }
         if (i < length)
         {
@@ -170,7 +172,6 @@ internal readonly partial struct RowNormBackward<T, TCentered>
     {
         V g = V.Load(dy, i, count, rstd), at = V.Load(x, i, count, rstd), deviation = TCentered.IsMade ? at - mean : at;
         V u = TGain.IsMade ? V.MultiplyAdd(V.Load(gain, i, count, rstd), g, offset) : g + offset;
-        V result = rstd * V.MultiplyAdd(deviation, slope, u);
-        V.Store(TDx.Accumulates ? result + V.Load(dx, i, count, rstd) : result, dx, i, count);
+        SinkMode<T, V>.Store<TDx>(rstd * V.MultiplyAdd(deviation, slope, u), dx, i, count);
     }
 }

@@ -118,6 +118,11 @@ internal readonly partial struct RowNormBackward<T, TCentered>(
         {
             Run<V, TGain, TDgain, TDbias, Added>(rows);
         }
+        else if (Streaming.Pays(dx.Buffer))
+        {
+            Run<V, TGain, TDgain, TDbias, Streamed>(rows);
+            Streaming.Fence();
+        }
         else
         {
             Run<V, TGain, TDgain, TDbias, Assigned>(rows);

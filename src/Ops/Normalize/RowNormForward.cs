@@ -66,23 +66,39 @@ internal readonly struct RowNormForward<T, TCentered>(
     public void Run<V>(int first, int end, int chunk)
         where V : struct, ISimd<V, T>
     {
-        if (gain.Length == 0)
+        if (Streaming.Pays(y))
         {
-            Parts<V, No, No>(first * groups, end * groups);
-        }
-        else if (bias.Length == 0)
-        {
-            Parts<V, Yes, No>(first * groups, end * groups);
+            Run<V, Streamed>(first * groups, end * groups);
+            Streaming.Fence();
         }
         else
         {
-            Parts<V, Yes, Yes>(first * groups, end * groups);
+            Run<V, Assigned>(first * groups, end * groups);
+        }
+    }
+
+    private void Run<V, TWrite>(int first, int end)
+        where V : struct, ISimd<V, T>
+        where TWrite : ISinkMode
+    {
+        if (gain.Length == 0)
+        {
+            Parts<V, TWrite, No, No>(first, end);
+        }
+        else if (bias.Length == 0)
+        {
+            Parts<V, TWrite, Yes, No>(first, end);
+        }
+        else
+        {
+            Parts<V, TWrite, Yes, Yes>(first, end);
         }
     }
 
     // A part is a row, or a group of one.
-    private void Parts<V, TGain, TBias>(int first, int end)
+    private void Parts<V, TWrite, TGain, TBias>(int first, int end)
         where V : struct, ISimd<V, T>
+        where TWrite : ISinkMode
         where TGain : IChoice
         where TBias : IChoice
     {
@@ -91,20 +107,20 @@ internal readonly struct RowNormForward<T, TCentered>(
             bool hasMean = TCentered.IsMade && part + 2 < end, hasRstd = part + 1 >= first && part + 1 < end, isWritten = part >= first;
             if (hasMean == TCentered.IsMade && hasRstd && isWritten)
             {
-                Pass<V, TCentered, Yes, Yes, TGain, TBias>(part);
+                Pass<V, TCentered, Yes, TWrite, TGain, TBias>(part);
                 continue;
             }
             if (hasMean)
             {
-                Pass<V, Yes, No, No, TGain, TBias>(part);
+                Pass<V, Yes, No, Unwanted, TGain, TBias>(part);
             }
             if (hasRstd)
             {
-                Pass<V, No, Yes, No, TGain, TBias>(part);
+                Pass<V, No, Yes, Unwanted, TGain, TBias>(part);
             }
             if (isWritten)
             {
-                Pass<V, No, No, Yes, TGain, TBias>(part);
+                Pass<V, No, No, TWrite, TGain, TBias>(part);
             }
         }
     }
@@ -115,21 +131,21 @@ internal readonly struct RowNormForward<T, TCentered>(
         where V : struct, ISimd<V, T>
         where TMean : IChoice
         where TRstd : IChoice
-        where TWrite : IChoice
+        where TWrite : ISinkMode
         where TGain : IChoice
         where TBias : IChoice
     {
         int length = columns, width = V.Width, start = part * length, feature = part % groups * length;
-        DeviceBuffer<T> x0 = TWrite.IsMade ? x.Slice(start, length) : default, y0 = TWrite.IsMade ? y.Slice(start, length) : default;
+        DeviceBuffer<T> x0 = TWrite.IsWanted ? x.Slice(start, length) : default, y0 = TWrite.IsWanted ? y.Slice(start, length) : default;
         DeviceBuffer<T> x1 = TRstd.IsMade ? x.Slice(start + length, length) : default;
         DeviceBuffer<T> x2 = TMean.IsMade ? x.Slice(start + (2 * length), length) : default;
-        DeviceBuffer<T> gains = TWrite.IsMade && TGain.IsMade ? gain.Slice(feature, length) : default;
-        DeviceBuffer<T> biases = TWrite.IsMade && TBias.IsMade ? bias.Slice(feature, length) : default;
-        V zero = V.Splat(T.Zero), center0 = TWrite.IsMade && TCentered.IsMade ? V.LoadSplat(mean, part) : zero;
-        V rstd0 = TWrite.IsMade ? V.LoadSplat(rstd, part) : zero;
+        DeviceBuffer<T> gains = TWrite.IsWanted && TGain.IsMade ? gain.Slice(feature, length) : default;
+        DeviceBuffer<T> biases = TWrite.IsWanted && TBias.IsMade ? bias.Slice(feature, length) : default;
+        V zero = V.Splat(T.Zero), center0 = TWrite.IsWanted && TCentered.IsMade ? V.LoadSplat(mean, part) : zero;
+        V rstd0 = TWrite.IsWanted ? V.LoadSplat(rstd, part) : zero;
         V center1 = TRstd.IsMade && TCentered.IsMade ? V.LoadSplat(mean, part + 1) : zero;
         V shift = TMean.IsMade ? V.LoadSplat(x2, 0) : zero, sum0 = zero, sum1 = zero, squares0 = zero, squares1 = zero;
-        int before = TWrite.IsMade ? CacheLine.ElementsBefore<T, V>(y0) : 0;
+        int before = TWrite.IsWanted ? CacheLine.ElementsBefore<T, V>(y0) : 0;
         nint i = 0;
         for (; i <= length - before - (2 * width); i += 2 * width)
         {
@@ -142,16 +158,18 @@ internal readonly struct RowNormForward<T, TCentered>(
             {
                 AddSquare(ref squares0, V.Load(x1, i), center1);
                 AddSquare(ref squares1, V.Load(x1, i + width), center1);
+                Streaming.Fetch<T, TWrite>(TMean.IsMade ? x2 : x1, i + length);
+                Streaming.Fetch<T, TWrite>(TMean.IsMade ? x2 : x1, i + length + width);
             }
-            if (TWrite.IsMade)
+            if (TWrite.IsWanted)
             {
-                WriteAt<V, TGain, TBias>(i + before, width, x0, center0, rstd0, gains, biases, y0);
-                WriteAt<V, TGain, TBias>(i + before + width, width, x0, center0, rstd0, gains, biases, y0);
+                WriteAt<V, TWrite, TGain, TBias>(i + before, width, x0, center0, rstd0, gains, biases, y0);
+                WriteAt<V, TWrite, TGain, TBias>(i + before + width, width, x0, center0, rstd0, gains, biases, y0);
             }
         }
-        if (TWrite.IsMade)
+        if (TWrite.IsWanted)
         {
-            WriteEnds<V, TGain, TBias>(before, i + before, x0, center0, rstd0, gains, biases, y0);
+            WriteEnds<V, TWrite, TGain, TBias>(before, i + before, x0, center0, rstd0, gains, biases, y0);
         }
         V perElement = V.Splat(T.One / T.CreateChecked(length));
         if (TMean.IsMade)
@@ -167,19 +185,20 @@ internal readonly struct RowNormForward<T, TCentered>(
 
     /// <summary>Writes the elements before the first aligned vector, and those from <paramref name="i"/> on.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void WriteEnds<V, TGain, TBias>(
+    private static void WriteEnds<V, TWrite, TGain, TBias>(
         int before, nint i, DeviceBuffer<T> x, V mean, V rstd, DeviceBuffer<T> gain, DeviceBuffer<T> bias, DeviceBuffer<T> y)
         where V : struct, ISimd<V, T>
+        where TWrite : ISinkMode
         where TGain : IChoice
         where TBias : IChoice
     {
         if (before > 0)
         {
-            WriteAt<V, TGain, TBias>(0, before, x, mean, rstd, gain, bias, y);
+            WriteAt<V, TWrite, TGain, TBias>(0, before, x, mean, rstd, gain, bias, y);
         }
         for (; i < y.Length; i += V.Width)
         {
-            WriteAt<V, TGain, TBias>(i, y.Length - (int)i, x, mean, rstd, gain, bias, y);
+            WriteAt<V, TWrite, TGain, TBias>(i, y.Length - (int)i, x, mean, rstd, gain, bias, y);
         }
     }
 
@@ -218,15 +237,16 @@ internal readonly struct RowNormForward<T, TCentered>(
 
     // Called with a count of V.Width the partial loads and stores fold to plain ones, so that one text serves rows and their ends.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void WriteAt<V, TGain, TBias>(
+    private static void WriteAt<V, TWrite, TGain, TBias>(
         nint i, int count, DeviceBuffer<T> x, V mean, V rstd, DeviceBuffer<T> gain, DeviceBuffer<T> bias, DeviceBuffer<T> y)
         where V : struct, ISimd<V, T>
+        where TWrite : ISinkMode
         where TGain : IChoice
         where TBias : IChoice
     {
         V at = V.Load(x, i, count, rstd), xHat = (TCentered.IsMade ? at - mean : at) * rstd;
         V scaled = TGain.IsMade ? V.Load(gain, i, count, rstd) : xHat;
-        V.Store(
+        SinkMode<T, V>.Store<TWrite>(
             TBias.IsMade ? V.MultiplyAdd(scaled, xHat, V.Load(bias, i, count, rstd)) : TGain.IsMade ? scaled * xHat : xHat, y, i, count);
     }
 }
