@@ -66,6 +66,7 @@ internal static unsafe class Gemm<T, V>
     private readonly struct MultiplyJob(in GemmCall<T> call, GemmPlan<T, V> plan) : IChunkJob
     {
         private readonly GemmCall<T> call = call;
+        private readonly int job = plan.PacksA ? GemmWorkspace.NextJob() : 0;
 
         public int Chunks => plan.RowBlocks * plan.Groups * (plan.SumsBatch ? 1 : call.Batch);
 
@@ -87,9 +88,10 @@ internal static unsafe class Gemm<T, V>
         private void MultiplyBlock(int product, int block, int group, int k, bool isFirst)
         {
             int depth = Math.Min(plan.KC, call.K - k);
-            int firstTile = block * plan.TilesPerBlock, firstPanel = group * plan.PanelsPerGroup;
-            nint lengthOfPanel = NR * (nint)depth, lengthOfA = plan.PacksA ? plan.TilesPerBlock * MR * (nint)depth : 0;
+            int firstTile = plan.FirstTile(block), endTile = plan.FirstTile(block + 1);
+            nint lengthOfPanel = NR * (nint)depth, lengthOfA = plan.PacksA ? (endTile - firstTile) * MR * (nint)depth : 0;
             T* room = GemmWorkspace.Own<T>(lengthOfPanel + (NR * MR) + lengthOfA);
+            int piece = (((product * plan.RowBlocks) + block) * plan.DepthBlocks) + (k / plan.KC);
             GemmBlock<T> of = new()
             {
                 A = (T*)call.A.Address + ((nint)product * call.StrideA),
@@ -100,12 +102,13 @@ internal static unsafe class Gemm<T, V>
                 Step = k,
                 Depth = depth,
                 FirstTile = firstTile,
-                EndTile = Math.Min(plan.Tiles, firstTile + plan.TilesPerBlock),
-                FirstPanel = firstPanel,
-                EndPanel = Math.Min(plan.Panels, firstPanel + plan.PanelsPerGroup),
+                EndTile = endTile,
+                FirstPanel = plan.FirstPanel(group),
+                EndPanel = plan.FirstPanel(group + 1),
                 Room = room,
                 Spare = room + lengthOfPanel,
                 PackedA = room + lengthOfPanel + (NR * MR),
+                PacksA = plan.PacksA && !GemmWorkspace.Keeps(job, piece),
             };
             if (plan.KeepsB)
             {
@@ -168,7 +171,7 @@ internal static unsafe class Gemm<T, V>
         private RowsOfA<T> Packed(in GemmBlock<T> block, int tile, int panel, int row, int rows)
         {
             T* packed = block.PackedA + ((tile - block.FirstTile) * MR * (nint)block.Depth);
-            if (panel == block.FirstPanel)
+            if (block.PacksA && panel == block.FirstPanel)
             {
                 if (call.TransposeA)
                 {

@@ -37,4 +37,7 @@ internal readonly unsafe struct GemmBlock<T>
 
     /// <summary>Memory for the block's rows of A, if they are packed.</summary>
     public T* PackedA { get; init; }
+
+    /// <summary>Whether the first panel's tiles are to pack them: the chunk before may have left them.</summary>
+    public bool PacksA { get; init; }
 }

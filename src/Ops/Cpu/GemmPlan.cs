@@ -21,15 +21,15 @@ internal readonly unsafe struct GemmPlan<T, V>
     private const int BytesOfPage = 4096;
     private const int StepsInSets = 256;
 
-    // Packing A pays if so many panels read it at least.
+    // Packing A pays if so many panels read what a thread packs at least.
     private const int PanelsToPackA = 4;
 
     // A chunk should take some microseconds, or handing it out costs more than it gains; many small ones keep all threads equally busy, but
-    // few are better if A is packed anew in each. A chunk has some rows, lest B be read for too few.
+    // few are better if A is packed anew in each. A block has some rows, lest B be read for too few.
     private const long FlopsPerChunk = 1 << 20;
     private const int ChunksPerThread = 16;
     private const int PackingChunksPerThread = 4;
-    private const int TilesPerChunk = 8;
+    private const int TilesPerBlock = 8;
 
     // The rows of most tiles, and how many have one more.
     private readonly int shorter, longerTiles;
@@ -54,27 +54,24 @@ internal readonly unsafe struct GemmPlan<T, V>
         KeepsB = isNearB && !isPacked && !call.TransposeB && !(call.TransposeA && IsFar) && !clashesB && DepthBlocks == 1;
 
         long flops = 2L * call.M * call.N * call.K * (SumsBatch ? call.Batch : 1);
-        int mostChunks = threads * (threads == 1 ? 1 : call.TransposeA || clashesA ? PackingChunksPerThread : ChunksPerThread);
+        // A thread keeps what it packed of A for its next chunk, unless another piece of A comes in between.
+        bool repacksA = (call.TransposeA || clashesA) && (DepthBlocks > 1 || (SumsBatch && call.Batch > 1));
+        int mostChunks = threads * (threads == 1 ? 1 : repacksA ? PackingChunksPerThread : ChunksPerThread);
         int chunks = (int)Math.Clamp(flops / FlopsPerChunk, 1, mostChunks);
-        int blocks = (Tiles + mostTiles - 1) / mostTiles;
+        RowBlocks = (Tiles + mostTiles - 1) / mostTiles;
+        PacksB = !isNearB && !isPacked && RowBlocks > 1 && (call.StrideB == 0 || call.Batch == 1);
         if (isNearB)
         {
-            blocks = Math.Max(blocks, Math.Min(chunks, Tiles / TilesPerChunk));
+            // Each block copies B, but where it stays as it is.
+            RowBlocks = Math.Max(RowBlocks, Math.Min(KeepsB ? chunks : Math.Min(chunks, threads), Tiles / TilesPerBlock));
         }
-        TilesPerBlock = (Tiles + blocks - 1) / blocks;
-        RowBlocks = (Tiles + TilesPerBlock - 1) / TilesPerBlock;
-        int groups = Math.Clamp(chunks / RowBlocks, 1, Panels);
-        PanelsPerGroup = (Panels + groups - 1) / groups;
-        Groups = (Panels + PanelsPerGroup - 1) / PanelsPerGroup;
-        PacksA = !KeepsB && (call.TransposeA || clashesA) && PanelsPerGroup >= PanelsToPackA;
-        PacksB = !isNearB && !isPacked && RowBlocks > 1 && (call.StrideB == 0 || call.Batch == 1);
+        Groups = Math.Clamp(chunks / RowBlocks, 1, Panels);
+        int packers = repacksA ? Groups : Math.Max(1, Math.Min(Groups, threads / RowBlocks));
+        PacksA = !KeepsB && (call.TransposeA || clashesA) && Panels >= PanelsToPackA * packers;
     }
 
     /// <summary>Tiles from the first row of C to the last.</summary>
     public int Tiles { get; }
-
-    /// <summary>Tiles of a block of rows.</summary>
-    public int TilesPerBlock { get; }
 
     /// <summary>Blocks of rows.</summary>
     public int RowBlocks { get; }
@@ -87,9 +84,6 @@ internal readonly unsafe struct GemmPlan<T, V>
 
     /// <summary>Panels from the first column of C to the last.</summary>
     public int Panels { get; }
-
-    /// <summary>Panels of a group.</summary>
-    public int PanelsPerGroup { get; }
 
     /// <summary>Groups of panels.</summary>
     public int Groups { get; }
@@ -111,6 +105,12 @@ internal readonly unsafe struct GemmPlan<T, V>
 
     /// <summary>Whether all products of the batch go to one C: then a chunk adds them up, in order.</summary>
     public bool SumsBatch { get; }
+
+    /// <summary>The first tile of a block of rows, if tiles are spread evenly; of the block after the last, the number of tiles.</summary>
+    public int FirstTile(int block) => (int)((long)Tiles * block / RowBlocks);
+
+    /// <summary>The first panel of a group, if panels are spread evenly; of the group after the last, the number of panels.</summary>
+    public int FirstPanel(int group) => (int)((long)Panels * group / Groups);
 
     /// <summary>The first row of a tile, if rows are spread evenly; of the tile after the last, the number of rows.</summary>
     public int FirstRow(int tile) => (tile * shorter) + Math.Min(tile, longerTiles);

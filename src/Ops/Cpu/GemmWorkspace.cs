@@ -8,8 +8,11 @@ internal sealed unsafe class GemmWorkspace
     [ThreadStatic]
     private static GemmWorkspace? current;
 
+    private static int jobs;
+
     private nint shared, sums, own;
     private long sharedBytes, sumsBytes, ownBytes;
+    private (int Job, int Piece) kept;
 
     // Runs when the thread is gone and with it the only reference.
     ~GemmWorkspace()
@@ -32,6 +35,18 @@ internal sealed unsafe class GemmWorkspace
     /// <summary>Memory for what a thread packs for itself within a chunk. Valid until the next call on this thread.</summary>
     public static T* Own<T>(nint length)
         where T : unmanaged => (T*)AtLeast(ref Current.own, ref Current.ownBytes, (long)length * sizeof(T));
+
+    /// <summary>A number for a job whose chunks may use what the chunk before left in the thread's <see cref="Own"/>.</summary>
+    public static int NextJob() => Interlocked.Increment(ref jobs);
+
+    /// <summary>Whether this thread was last asked about the same piece of the same job, so that its memory still holds what it packed.</summary>
+    public static bool Keeps(int job, int piece)
+    {
+        GemmWorkspace workspace = Current;
+        bool isSame = workspace.kept == (job, piece);
+        workspace.kept = (job, piece);
+        return isSame;
+    }
 
     private static nint AtLeast(ref nint memory, ref long bytes, long wanted)
     {

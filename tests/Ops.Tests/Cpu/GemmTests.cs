@@ -67,6 +67,11 @@ public abstract partial class GemmTests<T>
         // A B too large for the caches, and rows that are whole pages.
         Check(backend, new(300, 530, 512) { TransposeA = transposeA, TransposeB = transposeB, Accumulate = true }, random);
         Check(backend, new(40, 1024, 300) { TransposeA = transposeA, TransposeB = transposeB }, random);
+        // Rows of A that a thread has packed for one chunk serve its next one, but no other product of the same shape.
+        for (int round = 0; round < 3; round++)
+        {
+            Check(backend, new(600, 500, 40) { TransposeA = transposeA, TransposeB = transposeB, Batch = 1 + round }, random);
+        }
     }
 
     [Theory]
@@ -152,7 +157,7 @@ public abstract partial class GemmTests<T>
         (int, int, int)[] shapes =
         [
             (128, 300, 64), (4, 900, 64), (500, 10, 64), (300, 10, 100), (500, 130, 20), (16, 300, 100), (250, 40, 400), (4, 900, 300),
-            (700, 400, 10), (300, 530, 512), (40, 1024, 300),
+            (700, 400, 10), (300, 530, 512), (40, 1024, 300), (600, 500, 40),
         ];
         foreach (((int m, int n, int k), int batch) in shapes.SelectMany(shape => new[] { (shape, 1), (shape, 2) }))
         {
