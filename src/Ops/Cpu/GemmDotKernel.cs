@@ -37,7 +37,6 @@ internal static unsafe class GemmDotKernel<T, V>
     }
 
     // cij sums the lanes of row i of A times row j of B^T. As in GemmMicroKernel, nothing may be called while sums are in registers.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Run<TRows, TColumns>(int depth, T* a, T* b, in Tile<T> tile)
         where TRows : struct, ICount
         where TColumns : struct, ICount

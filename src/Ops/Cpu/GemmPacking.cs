@@ -21,7 +21,6 @@ internal static unsafe class GemmPacking<T, V>
     /// <summary>
     /// to[k, i] = from[k, i] for i &lt; <paramref name="count"/>, then zeros up to <paramref name="width"/>: an operand stored K first.
     /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void CopyRows(T* from, nint rowStride, int depth, int count, T* to, int width)
     {
         V zero = V.Splat(T.Zero);
@@ -49,7 +48,6 @@ internal static unsafe class GemmPacking<T, V>
     /// <summary>
     /// to[k, i] = from[i, k] for i &lt; <paramref name="count"/>, then zeros up to <paramref name="width"/>: an operand stored K last.
     /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Transpose(T* from, nint rowStride, int depth, int count, T* to, int width)
     {
         int rows = 16 / sizeof(T), steps = 32 / sizeof(T);

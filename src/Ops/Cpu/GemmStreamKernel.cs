@@ -73,8 +73,8 @@ internal static unsafe class GemmStreamKernel<T, V>
         }
     }
 
-    // As in GemmMicroKernel, nothing may be called while sums are in registers; a pair of cache lines is read or written at once.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    // As in GemmMicroKernel, nothing may be called while sums are in registers; a pair of cache lines is read or written at once. Not asked
+    // to be optimized at once as there: small products come here, and what asks for that is compiled at every start, never ahead of time.
     private static void Sweep<TRows, TSquares>(T* factors, in GemmSlab<T> slab, int columns)
         where TRows : struct, ICount
         where TSquares : struct, IChoice
@@ -172,7 +172,6 @@ internal static unsafe class GemmStreamKernel<T, V>
     }
 
     /// <summary>One vector of columns, or the first <paramref name="count"/> of them.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void SweepRest<TRows, TSquares>(T* a, in GemmSlab<T> slab, int column, int count)
         where TRows : struct, ICount
         where TSquares : struct, IChoice
