@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using MiniGrad.Backends;
 
 namespace MiniGrad.Ops.Cpu;
@@ -18,10 +19,16 @@ public static class CpuBackend
     internal static IBackend<T> CreateWithPool<T>(int threads, SimdWidth? width, BufferPool pool)
         where T : unmanaged, IFloatingPointIeee754<T> => Choose(width) switch
         {
-            SimdWidth.Bits512 => new CpuBackend<T, Simd512<T>>(threads, pool),
-            SimdWidth.Bits256 => new CpuBackend<T, Simd256<T>>(threads, pool),
-            _ => new CpuBackend<T, Scalar<T>>(threads, pool),
+            SimdWidth.Bits512 => New<T, Simd512<T>>(threads, pool),
+            SimdWidth.Bits256 => New<T, Simd256<T>>(threads, pool),
+            _ => New<T, Scalar<T>>(threads, pool),
         };
+
+    // Apart, so that a program loads the types of one width only: there are hundreds.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static CpuBackend<T, V> New<T, V>(int threads, BufferPool pool)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where V : struct, ISimd<V, T> => new(threads, pool);
 
     /// <summary>
     /// A backend on this machine's processor that computes with dual numbers, at a few times the cost; see <see cref="Jvp"/> and
@@ -42,7 +49,7 @@ public static class CpuBackend
     private static SimdWidth Choose(SimdWidth? width)
     {
         SimdWidth chosen = width ?? SimdSupport.Default;
-        return SimdSupport.Supported.Contains(chosen) ? chosen : throw new NotSupportedException(
+        return SimdSupport.Has(chosen) ? chosen : throw new NotSupportedException(
             $"This processor has no vectors of width {chosen}; it has {string.Join(", ", SimdSupport.Supported)}.");
     }
 }
@@ -59,7 +66,7 @@ internal class CpuBackend<T, V> : IBackend<T>
         Pool = pool;
     }
 
-    public virtual string Name => $"cpu, {V.Width * 8 * System.Runtime.CompilerServices.Unsafe.SizeOf<T>()}-bit vectors, {Workers.Threads} threads";
+    public virtual string Name => $"cpu, {V.Width * 8 * Unsafe.SizeOf<T>()}-bit vectors, {Workers.Threads} threads";
 
     public BufferPool Pool { get; }
 

@@ -34,9 +34,9 @@ internal sealed unsafe class WorkerPool : IDisposable
     private const int PollsBeforeSleep = 500;
     private const int PausesPerPoll = 4;
 
-    private readonly Thread[] workers;
     private readonly Range[] ranges;
     private readonly SemaphoreSlim wake = new(0);
+    private Thread[] workers = []; // They start with the first job that there is to share.
     private volatile bool stopping;
     private int busy;
 
@@ -51,17 +51,10 @@ internal sealed unsafe class WorkerPool : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         ranges = new Range[threads];
-        workers = new Thread[threads - 1];
-        for (int i = 0; i < workers.Length; i++)
-        {
-            int thread = i + 1;
-            workers[i] = new Thread(() => Work(thread)) { IsBackground = true, Name = $"MiniGrad worker {thread}" };
-            workers[i].Start();
-        }
     }
 
     /// <summary>How many threads share the work, the caller's included.</summary>
-    public int Threads => workers.Length + 1;
+    public int Threads => ranges.Length;
 
     /// <summary>
     /// Does the chunks 0 to <paramref name="chunks"/> - 1 and returns when all are done. One chunk, one thread, or a call while the pool is busy
@@ -71,7 +64,7 @@ internal sealed unsafe class WorkerPool : IDisposable
     public void Run<TJob>(in TJob job, int chunks)
         where TJob : struct, IChunkJob
     {
-        if (chunks <= 1 || workers.Length == 0 || Interlocked.CompareExchange(ref busy, 1, 0) != 0)
+        if (chunks <= 1 || ranges.Length == 1 || Interlocked.CompareExchange(ref busy, 1, 0) != 0)
         {
             for (int chunk = 0; chunk < chunks; chunk++)
             {
@@ -79,6 +72,10 @@ internal sealed unsafe class WorkerPool : IDisposable
                 Unsafe.AsRef(in job).Run(chunk);
             }
             return;
+        }
+        if (workers.Length == 0)
+        {
+            StartWorkers();
         }
         TJob local = job;
         this.job = Unsafe.AsPointer(ref local);
@@ -122,6 +119,17 @@ internal sealed unsafe class WorkerPool : IDisposable
             worker.Join();
         }
         wake.Dispose();
+    }
+
+    private void StartWorkers()
+    {
+        workers = new Thread[Threads - 1];
+        for (int i = 0; i < workers.Length; i++)
+        {
+            int thread = i + 1;
+            workers[i] = new Thread(() => Work(thread)) { IsBackground = true, Name = $"MiniGrad worker {thread}" };
+            workers[i].Start();
+        }
     }
 
     private static void RunChunk<TJob>(void* job, int chunk)
