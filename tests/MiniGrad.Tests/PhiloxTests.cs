@@ -44,6 +44,34 @@ public class PhiloxTests
         Assert.Equal(random.State, other.State);
     }
 
+    [Theory]
+    [InlineData(0, 700)]
+    [InlineData(0, 257)]
+    [InlineData(1, 300)]
+    [InlineData(2, 513)]
+    [InlineData(3, 9)]
+    public void Spans_are_filled_with_the_numbers_drawn_one_by_one(int wordsBefore, int length)
+    {
+        Philox spans = new(17, 4), single = new(17, 4);
+        for (int i = 0; i < wordsBefore; i++)
+        {
+            Assert.Equal(single.NextUInt32(), spans.NextUInt32());
+        }
+        double[] uniform = new double[length], normal = new double[length];
+        spans.Uniform<double>(uniform, -2, 3);
+        spans.Normal<double>(normal, 1, 2);
+        Assert.All(uniform, value => Assert.Equal(-2 + (5 * single.NextDouble()), value));
+        for (int i = 0; i < length; i += 2)
+        {
+            double radius = 2 * Math.Sqrt(-2 * Math.Log(1 - single.NextDouble()));
+            (double sin, double cos) = Math.SinCos(2 * Math.PI * single.NextDouble());
+            Assert.Equal(1 + (radius * cos), normal[i]);
+            Assert.True(i + 1 == length || normal[i + 1] == 1 + (radius * sin));
+        }
+        Assert.Equal(single.State, spans.State);
+        Assert.Equal(single.NextUInt32(), spans.NextUInt32());
+    }
+
     [Fact]
     public void Reserved_blocks_are_drawn_by_nobody_else()
     {

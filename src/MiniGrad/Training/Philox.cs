@@ -15,7 +15,7 @@ namespace MiniGrad.Training;
 /// <param name="stream">Which of the 2^64 independent sequences of this seed to draw from.</param>
 public sealed class Philox(ulong seed, ulong stream = 0)
 {
-    private const int Rounds = 10;
+    private const int Rounds = 10, DoublesAtOnce = 256;
     private PhiloxState state = new(seed, stream, 0);
     private PhiloxWords block;
     private bool isBlockMade;
@@ -76,11 +76,7 @@ public sealed class Philox(ulong seed, ulong stream = 0)
     }
 
     /// <summary>A number from [0, 1), of 53 random bits: a multiple of 2^-53.</summary>
-    public double NextDouble()
-    {
-        ulong high = NextUInt32();
-        return (((high << 32) | NextUInt32()) >> 11) * (1.0 / (1ul << 53));
-    }
+    public double NextDouble() => ToDouble(NextUInt32(), NextUInt32());
 
     /// <summary>An integer from 0 to <paramref name="exclusiveMax"/> - 1, each exactly as likely.</summary>
     /// <remarks>
@@ -112,10 +108,16 @@ public sealed class Philox(ulong seed, ulong stream = 0)
             throw new ArgumentException($"Uniform: the range [{low}, {high}) is empty or not finite.");
         }
         T end = T.CreateChecked(high);
-        foreach (ref T value in destination)
+        Span<double> uniform = stackalloc double[DoublesAtOnce];
+        for (; destination.Length > 0; destination = destination[uniform.Length..])
         {
-            T drawn = T.CreateChecked(low + ((high - low) * NextDouble()));
-            value = drawn < end ? drawn : T.BitDecrement(end); // Rounding may reach the end, which is excluded.
+            uniform = uniform[..Math.Min(uniform.Length, destination.Length)];
+            Fill(uniform);
+            for (int i = 0; i < uniform.Length; i++)
+            {
+                T drawn = T.CreateChecked(low + ((high - low) * uniform[i]));
+                destination[i] = drawn < end ? drawn : T.BitDecrement(end); // Rounding may reach the end, which is excluded.
+            }
         }
     }
 
@@ -133,16 +135,22 @@ public sealed class Philox(ulong seed, ulong stream = 0)
             throw new ArgumentException(
                 $"Normal: mean {mean} and standard deviation {standardDeviation} must be finite, the latter not negative.");
         }
-        for (int i = 0; i < destination.Length; i += 2)
+        Span<double> uniform = stackalloc double[DoublesAtOnce];
+        for (int start = 0; start < destination.Length; start += uniform.Length)
         {
-            // A point of the plane: its squared radius is exponential, its angle uniform. 1 - u is in (0, 1], where the logarithm is
-            // finite.
-            double radius = standardDeviation * Math.Sqrt(-2 * Math.Log(1 - NextDouble()));
-            (double sin, double cos) = Math.SinCos(2 * Math.PI * NextDouble());
-            destination[i] = T.CreateChecked(mean + (radius * cos));
-            if (i + 1 < destination.Length)
+            uniform = uniform[..Math.Min(uniform.Length, (destination.Length - start + 1) / 2 * 2)];
+            Fill(uniform);
+            for (int i = 0; i < uniform.Length; i += 2)
             {
-                destination[i + 1] = T.CreateChecked(mean + (radius * sin));
+                // A point of the plane: its squared radius is exponential, its angle uniform. 1 - u is in (0, 1], where the logarithm is
+                // finite.
+                double radius = standardDeviation * Math.Sqrt(-2 * Math.Log(1 - uniform[i]));
+                (double sin, double cos) = Math.SinCos(2 * Math.PI * uniform[i + 1]);
+                destination[start + i] = T.CreateChecked(mean + (radius * cos));
+                if (start + i + 1 < destination.Length)
+                {
+                    destination[start + i + 1] = T.CreateChecked(mean + (radius * sin));
+                }
             }
         }
     }
@@ -154,6 +162,34 @@ public sealed class Philox(ulong seed, ulong stream = 0)
         {
             int other = NextInt32(last + 1);
             (items[last], items[other]) = (items[other], items[last]);
+        }
+    }
+
+    private static double ToDouble(uint high, uint low) => ((((ulong)high << 32) | low) >> 11) * (1.0 / (1ul << 53));
+
+    /// <summary>
+    /// The next numbers that <see cref="NextDouble"/> would return: two from a block, and the processor works on several blocks at a time
+    /// if no words are counted between them.
+    /// </summary>
+    private void Fill(Span<double> numbers)
+    {
+        int i = 0;
+        for (; i < numbers.Length && state.Position % 4 != 0; i++)
+        {
+            numbers[i] = NextDouble();
+        }
+        int first = i;
+        ulong index = state.BlockIndex;
+        for (; i <= numbers.Length - 2; i += 2)
+        {
+            (uint w0, uint w1, uint w2, uint w3) = Block(state.Seed, state.Stream, index++);
+            numbers[i] = ToDouble(w0, w1);
+            numbers[i + 1] = ToDouble(w2, w3);
+        }
+        state = state with { Position = state.Position + (2 * (ulong)(i - first)) };
+        for (; i < numbers.Length; i++)
+        {
+            numbers[i] = NextDouble();
         }
     }
 }
