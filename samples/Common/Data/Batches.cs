@@ -77,6 +77,7 @@ public sealed class Batches<T>
     private Batch<T> Fill(int index)
     {
         int start = index * BatchSize, count = Math.Min(BatchSize, images.Count - start), width = images.PixelsPerImage;
+        ReadOnlySpan<T> numbers = Grey; // Looked up once, not for every pixel.
         for (int i = 0; i < count; i++)
         {
             int image = order[start + i];
@@ -85,7 +86,7 @@ public sealed class Batches<T>
             Span<T> row = pixels.AsSpan(i * width, width);
             for (int j = 0; j < row.Length; j++)
             {
-                row[j] = Grey[grey[j]];
+                row[j] = numbers[grey[j]];
             }
         }
         return new Batch<T>(pixels.AsSpan(0, count * width), labels.AsSpan(0, count));

@@ -39,7 +39,9 @@ internal abstract class Picture(IReadOnlyList<string> norms)
         surface.Canvas.Scale(Scale);
         Draw(surface.Canvas);
         using SKImage image = surface.Snapshot();
-        using SKData png = image.Encode(SKEncodedImageFormat.Png, 100);
+        // Lines on a flat ground pack as well without filters, and trying them all takes most of the time.
+        using SKPixmap pixels = image.PeekPixels();
+        using SKData png = pixels.Encode(new SKPngEncoderOptions(SKPngEncoderFilterFlags.None, 4))!;
         return png.ToArray();
     }
 
