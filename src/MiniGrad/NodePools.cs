@@ -6,7 +6,7 @@ namespace MiniGrad;
 internal sealed class NodePools<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
-    private Chain[] pools = [];
+    private Chain[] pools = new Chain[32];
 
     public TNode Take<TNode>()
         where TNode : TapeNode<T>, new()

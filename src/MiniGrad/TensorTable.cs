@@ -97,7 +97,10 @@ internal sealed class TensorTable<T>
                 $"Backward: the tensor of shape {output.Shape} is no function of a parameter or Variable (or recording was paused), " +
                 "so there is nothing to differentiate. Watch parameters and make inputs with Variable before the ops run.");
         }
-        MultiplyOut();
+        if (watched.Count > 0)
+        {
+            MultiplyOut();
+        }
         foreach (ref TapeEntry<T> entry in entries.AsSpan(0, Count))
         {
             entry.HasGradient = false;
@@ -175,9 +178,12 @@ internal sealed class TensorTable<T>
 
     public void Clear()
     {
-        MultiplyOut();
+        if (watched.Count > 0)
+        {
+            MultiplyOut();
+            watched.Clear();
+        }
         Array.Clear(entries, 0, Count);
-        watched.Clear();
         Count = 0;
         generation++;
     }

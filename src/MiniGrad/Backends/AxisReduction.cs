@@ -40,12 +40,17 @@ public static class AxisReduction
             backend.Reduce(reduction, new ReduceCall<T>(x, y, outer, length, inner, scale, accumulate));
             return;
         }
-        Span<int> rest = stackalloc int[Shape.MaxRank];
-        shapeX.Aligned.CopyTo(rest);
-        rest[start..end].Fill(1);
         using Scratch<T> partial = backend.Pool.RentScratch<T>(outer * inner);
         backend.Reduce(reduction, new ReduceCall<T>(x, partial.Buffer, outer, length, inner, T.One, false));
-        backend.ReduceTo(partial.Buffer, new Shape(rest), y, shapeY, reduction, scale, accumulate);
+        backend.ReduceTo(partial.Buffer, Reduced(shapeX, start, end), y, shapeY, reduction, scale, accumulate);
+    }
+
+    private static Shape Reduced(Shape shape, int start, int end)
+    {
+        Span<int> extents = stackalloc int[Shape.MaxRank];
+        shape.Aligned.CopyTo(extents);
+        extents[start..end].Fill(1);
+        return new Shape(extents);
     }
 
     private static int Product(ReadOnlySpan<int> extents)

@@ -49,9 +49,15 @@ public static class CpuBackend
     private static SimdWidth Choose(SimdWidth? width)
     {
         SimdWidth chosen = width ?? SimdSupport.Default;
-        return SimdSupport.Has(chosen) ? chosen : throw new NotSupportedException(
-            $"This processor has no vectors of width {chosen}; it has {string.Join(", ", SimdSupport.Supported)}.");
+        if (!SimdSupport.Has(chosen))
+        {
+            ThrowLacks(chosen);
+        }
+        return chosen;
     }
+
+    private static void ThrowLacks(SimdWidth width) => throw new NotSupportedException(
+        $"This processor has no vectors of width {width}; it has {string.Join(", ", SimdSupport.Supported)}.");
 }
 
 /// <summary>The CPU backend for one vector type: every kernel family is a loop over that type.</summary>

@@ -8,23 +8,23 @@ internal readonly struct ReducedShape
     public ReducedShape(string op, Shape shape, ReadOnlySpan<int> axes)
     {
         Span<int> kept = stackalloc int[shape.Rank], squeezed = stackalloc int[shape.Rank];
-        Span<bool> isReduced = stackalloc bool[shape.Rank];
-        isReduced.Fill(axes.IsEmpty);
+        int reduced = axes.IsEmpty ? -1 : 0; // A bit per axis.
         foreach (int axis in axes)
         {
-            int normalized = shape.NormalizeAxis(axis);
-            if (isReduced[normalized])
+            int bit = 1 << shape.NormalizeAxis(axis);
+            if ((reduced & bit) != 0)
             {
                 throw new ArgumentException($"{op}: axis {axis} of shape {shape} is named twice; name every axis once.");
             }
-            isReduced[normalized] = true;
+            reduced |= bit;
         }
         int rank = 0, count = 1;
         for (int axis = 0; axis < shape.Rank; axis++)
         {
-            kept[axis] = isReduced[axis] ? 1 : shape[axis];
-            count *= isReduced[axis] ? shape[axis] : 1;
-            if (!isReduced[axis])
+            bool isReduced = (reduced >> axis & 1) != 0;
+            kept[axis] = isReduced ? 1 : shape[axis];
+            count *= isReduced ? shape[axis] : 1;
+            if (!isReduced)
             {
                 squeezed[rank++] = shape[axis];
             }
