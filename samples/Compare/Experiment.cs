@@ -24,10 +24,12 @@ internal sealed class Experiment<T>(
     });
 
     /// <summary>Trains and tests every network; the results are in the order of the plan, whoever came first.</summary>
-    public IReadOnlyList<RunResult> Run()
+    /// <param name="whenIdle">What the first thread without a network left does with the results so far, while others still train.</param>
+    public IReadOnlyList<RunResult> Run(Action<IReadOnlyList<RunResult>> whenIdle)
     {
         RunResult?[] results = new RunResult?[settings.RunCount];
-        ForEach(Schedule.InOrder(settings), (backend, job) => results[job.Place] = Run(backend, job));
+        ForEach(
+            Schedule.InOrder(settings), (backend, job) => results[job.Place] = Run(backend, job), () => whenIdle([.. results.OfType<RunResult>()]));
         return [.. results.OfType<RunResult>()];
     }
 
@@ -44,9 +46,10 @@ internal sealed class Experiment<T>(
     }
 
     /// <summary>Does the jobs on all backends, each on a thread of its own that takes the next job when it is done with one.</summary>
-    private void ForEach(IEnumerable<Job> jobs, Action<IBackend<T>, Job> work)
+    private void ForEach(IEnumerable<Job> jobs, Action<IBackend<T>, Job> work, Action? whenIdle = null)
     {
         ConcurrentQueue<Job> queue = new(jobs);
+        int idle = 0;
         void Work(IBackend<T> backend)
         {
             try
@@ -54,6 +57,10 @@ internal sealed class Experiment<T>(
                 while (!stop.IsCancellationRequested && queue.TryDequeue(out Job? job))
                 {
                     work(backend, job);
+                }
+                if (Interlocked.Increment(ref idle) == 1 && backends.Count > 1 && !stop.IsCancellationRequested)
+                {
+                    whenIdle?.Invoke();
                 }
             }
             catch

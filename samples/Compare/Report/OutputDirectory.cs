@@ -39,7 +39,7 @@ internal sealed class OutputDirectory
     /// <summary>Writes all files. results.json comes last, so that where it is, the others are.</summary>
     public void Save(Comparison comparison)
     {
-        IReadOnlyList<Picture> pictures = PicturesOf(comparison);
+        IReadOnlyList<Picture> pictures = PicturesOf(comparison.Runs, comparison.Settings);
         foreach (Picture picture in pictures)
         {
             Save(picture.Name + ".svg", stream => stream.Write(Encoding.UTF8.GetBytes(picture.ToSvg())));
@@ -55,13 +55,13 @@ internal sealed class OutputDirectory
     }
 
     /// <summary>The pictures of a comparison: learning curves and, of recurrent networks, dynamics.</summary>
-    public static IReadOnlyList<Picture> PicturesOf(Comparison comparison) =>
+    public static IReadOnlyList<Picture> PicturesOf(IReadOnlyList<RunResult> runs, ComparisonSettings settings) =>
     [
         .. from metric in Enum.GetValues<Metric>()
            from progress in Enum.GetValues<Progress>()
-           select new LearningFigure(comparison.Runs, comparison.Settings, metric, progress),
-        .. from when in comparison.Runs.SelectMany(run => run.Dynamics).Select(probe => probe.When).Distinct()
-           select new DynamicsFigure(comparison.Runs, comparison.Settings, when),
+           select new LearningFigure(runs, settings, metric, progress),
+        .. from when in runs.SelectMany(run => run.Dynamics).Select(probe => probe.When).Distinct()
+           select new DynamicsFigure(runs, settings, when),
     ];
 
     /// <summary>Writes a file beside its place and moves it there when it is complete.</summary>

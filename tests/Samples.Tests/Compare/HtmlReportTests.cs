@@ -56,7 +56,8 @@ public partial class HtmlReportTests
         Assert.Contains("2 of 20 runs were begun", html, StringComparison.Ordinal);
     }
 
-    private static string Write(Comparison comparison) => HtmlReport.Write(comparison, OutputDirectory.PicturesOf(comparison));
+    private static string Write(Comparison comparison) =>
+        HtmlReport.Write(comparison, OutputDirectory.PicturesOf(comparison.Runs, comparison.Settings));
 
     [GeneratedRegex("src=\"([^\"]*)\"")]
     private static partial Regex Source();
