@@ -71,7 +71,7 @@ internal readonly struct BatchNormBackward<T> : IKernel<T>
         else if (Streaming.Pays(dx.Buffer))
         {
             Rows<V, Streamed>(first, end);
-            Streaming.Fence();
+            Streaming.Fence<Streamed>();
         }
         else
         {

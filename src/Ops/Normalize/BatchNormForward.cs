@@ -58,7 +58,7 @@ internal readonly struct BatchNormForward<T> : IKernel<T>
         if (Streaming.Pays(y))
         {
             Rows<V, Streamed>(first, end);
-            Streaming.Fence();
+            Streaming.Fence<Streamed>();
         }
         else
         {

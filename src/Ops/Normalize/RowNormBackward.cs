@@ -121,7 +121,7 @@ internal readonly partial struct RowNormBackward<T, TCentered>(
         else if (Streaming.Pays(dx.Buffer))
         {
             Run<V, TGain, TDgain, TDbias, Streamed>(rows);
-            Streaming.Fence();
+            Streaming.Fence<Streamed>();
         }
         else
         {

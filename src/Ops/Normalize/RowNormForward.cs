@@ -69,7 +69,7 @@ internal readonly struct RowNormForward<T, TCentered>(
         if (Streaming.Pays(y))
         {
             Run<V, Streamed>(first * groups, end * groups);
-            Streaming.Fence();
+            Streaming.Fence<Streamed>();
         }
         else
         {

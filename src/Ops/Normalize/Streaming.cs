@@ -8,17 +8,25 @@ namespace MiniGrad.Ops;
 /// <summary>When and how results are written past the caches.</summary>
 /// <remarks>
 /// A plain store first reads the line it writes to: of three lines that a copy moves, one is read for nothing. A non-temporal store does not,
-/// but whoever reads the result next finds it in memory. For a result that the core's own cache cannot hold that costs less than it saves.
+/// but whoever reads the result next finds it in memory. For a result that the caches cannot hold that costs less than it saves.
 /// </remarks>
 internal static class Streaming
 {
-    // Copying 8 MB and reading the copy takes 1.16 times as long with plain stores, 16 MB and more 1.25 to 1.4 times; 4 MB as long, 2 MB only
-    // 0.83 times. Measured with caches of 2 MB per core and of 300 MB for all, on one core and on two.
-    private const long LeastBytes = 8 << 20;
+    // By what comes after: of two ops, the second of which reads what the first wrote, plain stores take 1.03 to 1.65 times as long from 48 MB
+    // on, 0.93 to 1.34 times at 32 MB and 0.78 to 1.34 times at 16 MB; the first op alone gains from 4 MB on. Measured with caches of 2 MB per
+    // core and of 300 MB for all, on one core and on two.
+    private const long LeastBytes = 48 << 20;
 
     /// <summary>Whether to write all of <paramref name="result"/> by <see cref="ISimd{V, T}.StoreNonTemporal"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static unsafe bool Pays<T>(DeviceBuffer<T> result)
         where T : unmanaged, IFloatingPointIeee754<T> => (long)result.Length * sizeof(T) >= LeastBytes;
+
+    /// <summary>The same for a loop over all elements by vectors, which are aligned only if the first one is.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool PaysByVectors<T, V>(DeviceBuffer<T> result)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where V : struct, ISimd<V, T> => Pays(result) && CacheLine.ElementsBefore<T, V>(result) == 0;
 
     /// <summary>
     /// In a loop that streams, asks for the line of element <paramref name="index"/>, which may lie past the end. The processor itself fetches
@@ -36,11 +44,12 @@ internal static class Streaming
     }
 
     /// <summary>
-    /// To be called by the thread that streamed a chunk, when it is done: orders its stores before whatever tells others that they happened.
+    /// To be called at the end of a chunk: orders what its thread has streamed before whatever tells others that the chunk is done.
     /// </summary>
-    public static void Fence()
+    public static void Fence<TMode>()
+        where TMode : ISinkMode
     {
-        if (Sse.IsSupported)
+        if (TMode.Streams && Sse.IsSupported)
         {
             Sse.StoreFence();
         }
