@@ -17,7 +17,17 @@ internal static class ElementwiseLoops<T, V>
     public static void Fill(WorkerPool workers, DeviceBuffer<T> y, T value) => Start(workers, new FillJob(y, value), y.Length);
 
     public static void Map<TOp>(WorkerPool workers, TOp op, DeviceBuffer<T> x, DeviceBuffer<T> y)
-        where TOp : unmanaged, IUnaryOp<T> => Start(workers, new MapJob<TOp>(op, x, y), y.Length);
+        where TOp : unmanaged, IUnaryOp<T>
+    {
+        if (Streaming.PaysByVectors<T, V>(y))
+        {
+            Start(workers, new MapJob<TOp, Streamed>(op, x, y), y.Length);
+        }
+        else
+        {
+            Start(workers, new MapJob<TOp, Assigned>(op, x, y), y.Length);
+        }
+    }
 
     public static void MapVjp<TOp>(WorkerPool workers, TOp op, DeviceBuffer<T> saved, DeviceBuffer<T> dy, GradientSink<T> dx)
         where TOp : unmanaged, IUnaryOp<T>
@@ -49,8 +59,9 @@ internal static class ElementwiseLoops<T, V>
         }
     }
 
-    private readonly struct MapJob<TOp>(TOp op, DeviceBuffer<T> x, DeviceBuffer<T> y) : IChunkJob
+    private readonly struct MapJob<TOp, TStore>(TOp op, DeviceBuffer<T> x, DeviceBuffer<T> y) : IChunkJob
         where TOp : unmanaged, IUnaryOp<T>
+        where TStore : ISinkMode
     {
         [MethodImpl(MethodImplOptions.NoInlining)]
         public void Run(int chunk)
@@ -60,12 +71,13 @@ internal static class ElementwiseLoops<T, V>
             int i = chunk * Chunk, end = End(chunk, to.Length);
             for (; i <= end - V.Width; i += V.Width)
             {
-                V.Store(f.Forward(V.Load(from, i)), to, i);
+                SinkMode<T, V>.Store<TStore>(f.Forward(V.Load(from, i)), to, i, V.Width);
             }
             if (i < end)
             {
                 V.Store(f.Forward(V.Load(from, i, end - i, V.Splat(T.One))), to, i, end - i);
             }
+            Streaming.Fence<TStore>();
         }
     }
 

@@ -12,7 +12,17 @@ internal static class PairwiseLoops<T, V>
     private const int Chunk = 8192;
 
     public static void Zip<TOp>(WorkerPool workers, TOp op, in ZipOperands<T> operands, DeviceBuffer<T> y)
-        where TOp : unmanaged, IBinaryOp<T> => workers.Run(new ZipJob<TOp>(op, operands.A, operands.B, y), Chunks(y.Length));
+        where TOp : unmanaged, IBinaryOp<T>
+    {
+        if (Streaming.PaysByVectors<T, V>(y))
+        {
+            workers.Run(new ZipJob<TOp, Streamed>(op, operands.A, operands.B, y), Chunks(y.Length));
+        }
+        else
+        {
+            workers.Run(new ZipJob<TOp, Assigned>(op, operands.A, operands.B, y), Chunks(y.Length));
+        }
+    }
 
     public static void ZipVjp<TOp>(
         WorkerPool workers, TOp op, in ZipOperands<T> operands, DeviceBuffer<T> dy, GradientSink<T> da, GradientSink<T> db)
@@ -21,8 +31,9 @@ internal static class PairwiseLoops<T, V>
 
     private static int Chunks(int length) => (length + Chunk - 1) / Chunk;
 
-    private readonly struct ZipJob<TOp>(TOp op, DeviceBuffer<T> a, DeviceBuffer<T> b, DeviceBuffer<T> y) : IChunkJob
+    private readonly struct ZipJob<TOp, TStore>(TOp op, DeviceBuffer<T> a, DeviceBuffer<T> b, DeviceBuffer<T> y) : IChunkJob
         where TOp : unmanaged, IBinaryOp<T>
+        where TStore : ISinkMode
     {
         [MethodImpl(MethodImplOptions.NoInlining)]
         public void Run(int chunk)
@@ -32,13 +43,14 @@ internal static class PairwiseLoops<T, V>
             int i = chunk * Chunk, end = Math.Min(i + Chunk, to.Length);
             for (; i <= end - V.Width; i += V.Width)
             {
-                V.Store(f.Forward(V.Load(left, i), V.Load(right, i)), to, i);
+                SinkMode<T, V>.Store<TStore>(f.Forward(V.Load(left, i), V.Load(right, i)), to, i, V.Width);
             }
             if (i < end)
             {
                 V one = V.Splat(T.One);
                 V.Store(f.Forward(V.Load(left, i, end - i, one), V.Load(right, i, end - i, one)), to, i, end - i);
             }
+            Streaming.Fence<TStore>();
         }
     }
 
