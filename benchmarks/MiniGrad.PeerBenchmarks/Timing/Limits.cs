@@ -11,7 +11,7 @@ internal static class Limits
 {
     private const int PeakSteps = 20_000;
     private const int BytesPerChunk = 32 * 1024;
-    private const long LeastBytesToStream = 8 << 20;
+    private const long LeastBytesToStream = 48 << 20; // As the kernels do: who reads a smaller result next may lose more than that wins.
 
     /// <summary>The time that <paramref name="flops"/> operations take at the processor's peak.</summary>
     public static Contestant Peak(IBackend<float> backend, double flops, int threads)
