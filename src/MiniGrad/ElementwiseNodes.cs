@@ -12,8 +12,9 @@ public static class Elementwise
         where TOp : unmanaged, IUnaryOp<T>
     {
         Tape<T> tape = Operands.TapeOf(OpName.Of<TOp>(), x);
-        Tensor<T> y = tape.NewResult(x.Shape, x.NeedsGradient);
-        tape.Backend.Map(op, x.Value, y.Value);
+        ref readonly TapeEntry<T> operand = ref tape.Tensors[x];
+        Tensor<T> y = tape.NewResult(operand.Shape, operand.NeedsGradient);
+        tape.Backend.Map(op, operand.Value, y.Value);
         if (y.NeedsGradient)
         {
             tape.Record<UnaryNode<T, TOp>>(y, x).Formula = op;
@@ -30,9 +31,10 @@ public static class Elementwise
     {
         string name = OpName.Of<TOp>();
         Tape<T> tape = Operands.TapeOf(name, a, b);
-        Shape shape = Shape.Broadcast(a.Shape, b.Shape, name);
-        Tensor<T> y = tape.NewResult(shape, a.NeedsGradient || b.NeedsGradient);
-        tape.Backend.Zip(op, new ZipOperands<T>(a.Value, a.Shape, b.Value, b.Shape, shape), y.Value);
+        ref readonly TapeEntry<T> left = ref tape.Tensors[a], right = ref tape.Tensors[b];
+        Shape shape = Shape.Broadcast(left.Shape, right.Shape, name);
+        Tensor<T> y = tape.NewResult(shape, left.NeedsGradient || right.NeedsGradient);
+        tape.Backend.Zip(op, new ZipOperands<T>(left.Value, left.Shape, right.Value, right.Shape, shape), y.Value);
         if (y.NeedsGradient)
         {
             tape.Record<BinaryNode<T, TOp>>(y, a, b).Formula = op;
@@ -53,7 +55,8 @@ internal sealed class UnaryNode<T, TOp> : TapeNode<T>
     public override void Backward(IBackend<T> backend)
     {
         Tensor<T> x = Inputs[0];
-        backend.MapVjp(Formula, TOp.Saves == Saves.Input ? x.Value : Output.Value, Output.Gradient, x.GradientSink());
+        ref readonly TapeEntry<T> output = ref Output.Tape.Tensors[Output];
+        backend.MapVjp(Formula, TOp.Saves == Saves.Input ? x.Value : output.Value, output.Gradient, x.GradientSink());
     }
 }
 
@@ -69,15 +72,17 @@ internal sealed class BinaryNode<T, TOp> : TapeNode<T>
     public override void Backward(IBackend<T> backend)
     {
         Tensor<T> a = Inputs[0], b = Inputs[1];
-        Shape shape = Output.Shape;
-        if (a.Shape.ElementCount == shape.ElementCount && b.Shape.ElementCount == shape.ElementCount)
+        TensorTable<T> tensors = Output.Tape.Tensors;
+        ref readonly TapeEntry<T> left = ref tensors[a], right = ref tensors[b], output = ref tensors[Output];
+        if (left.Shape.ElementCount == output.Shape.ElementCount && right.Shape.ElementCount == output.Shape.ElementCount)
         {
             GradientSink<T> da = a.GradientSink(), db = b.GradientSink();
-            backend.ZipVjp(Formula, new ZipOperands<T>(a.Value, a.Shape, b.Value, b.Shape, shape), Output.Gradient, da, db);
+            ZipOperands<T> operands = new(left.Value, left.Shape, right.Value, right.Shape, output.Shape);
+            backend.ZipVjp(Formula, operands, output.Gradient, da, db);
         }
         else
         {
-            BackwardBroadcast(backend, a, b, shape);
+            BackwardBroadcast(backend, a, b, output.Shape);
         }
     }
 

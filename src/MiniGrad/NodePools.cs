@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace MiniGrad;
 
@@ -22,7 +23,7 @@ internal sealed class NodePools<T>
             return new TNode { PoolIndex = index };
         }
         pool.First = node.Next;
-        return (TNode)node;
+        return Unsafe.As<TNode>(node); // Its pool holds no other.
     }
 
     public void Return(TapeNode<T> node)

@@ -12,21 +12,33 @@ public static class Operands
     public static Tape<T> TapeOf<T>(string op, params ReadOnlySpan<Tensor<T>> operands)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
-        Tape<T> tape = operands[0].TapeFor(op);
-        foreach (ref readonly Tensor<T> operand in operands)
+        Tape<T> tape = TapeOf(op, operands[0]);
+        foreach (ref readonly Tensor<T> operand in operands[1..])
         {
-            if (operand.TapeFor(op) != tape)
-            {
-                throw new InvalidOperationException(
-                    $"{op}: the operands, of shapes {operands[0].Shape} and {operand.Shape}, are on different tapes. " +
-                    "Make both on one tape; to carry a value over, copy it (tape.Constant(other.ToArray(), other.Shape)).");
-            }
-            tape.Tensors.RequireFresh(operand, op);
+            RequireSame(op, tape, operands[0], operand);
         }
         return tape;
     }
 
-    /// <summary>The shape of an operand, where an op needs it before it calls <see cref="TapeOf"/>.</summary>
+    /// <inheritdoc cref="TapeOf{T}(string, ReadOnlySpan{Tensor{T}})"/>
+    public static Tape<T> TapeOf<T>(string op, Tensor<T> first, Tensor<T> second)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        Tape<T> tape = TapeOf(op, first);
+        RequireSame(op, tape, first, second);
+        return tape;
+    }
+
+    /// <inheritdoc cref="TapeOf{T}(string, ReadOnlySpan{Tensor{T}})"/>
+    public static Tape<T> TapeOf<T>(string op, Tensor<T> operand)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        Tape<T> tape = operand.TapeFor(op);
+        tape.Tensors.RequireFresh(operand, op);
+        return tape;
+    }
+
+    /// <summary>The shape of an operand, where an op needs it before it calls <see cref="TapeOf{T}(string, ReadOnlySpan{Tensor{T}})"/>.</summary>
     /// <exception cref="InvalidOperationException">The operand is stale or <c>default</c>; reported under the op's name.</exception>
     public static Shape ShapeOf<T>(string op, Tensor<T> operand)
         where T : unmanaged, IFloatingPointIeee754<T> => TapeOf(op, operand).Tensors[operand].Shape;
@@ -42,6 +54,21 @@ public static class Operands
             throw new ArgumentException($"{op}: {operand} has shape {shape}, but must have {required}.");
         }
     }
+
+    private static void RequireSame<T>(string op, Tape<T> tape, Tensor<T> first, Tensor<T> operand)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        if (operand.TapeFor(op) != tape)
+        {
+            ThrowDifferent(op, first, operand);
+        }
+        tape.Tensors.RequireFresh(operand, op);
+    }
+
+    private static void ThrowDifferent<T>(string op, Tensor<T> first, Tensor<T> operand)
+        where T : unmanaged, IFloatingPointIeee754<T> => throw new InvalidOperationException(
+            $"{op}: the operands, of shapes {first.Shape} and {operand.Shape}, are on different tapes. " +
+            "Make both on one tape; to carry a value over, copy it (tape.Constant(other.ToArray(), other.Shape)).");
 
     /// <summary>Throws unless host data has as many elements as a shape.</summary>
     /// <exception cref="ArgumentException">It has more or fewer.</exception>

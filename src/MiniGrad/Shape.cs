@@ -89,12 +89,11 @@ public readonly struct Shape : IEquatable<Shape>
 
     /// <summary>The shape that two operands broadcast to, by NumPy's rule.</summary>
     /// <exception cref="ArgumentException">On some aligned axis the extents differ and neither is 1.</exception>
-    public static Shape Broadcast(Shape a, Shape b, string op)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Shape Broadcast(in Shape a, in Shape b, string op) => a.Equals(b) ? a : BroadcastUnequal(a, b, op);
+
+    private static Shape BroadcastUnequal(in Shape a, in Shape b, string op)
     {
-        if (a == b)
-        {
-            return a;
-        }
         Span<int> extents = stackalloc int[MaxRank];
         for (int slot = 0; slot < MaxRank; slot++)
         {

@@ -21,10 +21,11 @@ internal static class BroadcastLoops<T, V>
         if (operands.A.Length == y.Length && operands.B.Length == y.Length)
         {
             PairwiseLoops<T, V>.Zip(workers, op, operands, y);
-            return;
         }
-        Plan plan = new(operands.ShapeA, operands.ShapeB, operands.Shape);
-        workers.Run(new ZipJob<TOp>(op, operands.A, operands.B, y, plan), plan.Chunks);
+        else
+        {
+            ZipBroadcast(workers, op, operands, y);
+        }
     }
 
     public static void ZipVjp<TOp>(
@@ -34,8 +35,27 @@ internal static class BroadcastLoops<T, V>
         if (operands.A.Length == dy.Length && operands.B.Length == dy.Length)
         {
             PairwiseLoops<T, V>.ZipVjp(workers, op, operands, dy, da, db);
-            return;
         }
+        else
+        {
+            ZipVjpBroadcast(workers, op, operands, dy, da, db);
+        }
+    }
+
+    // Apart: a method clears all its locals when it is entered, and a plan takes longer to clear than a tiny op to compute.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void ZipBroadcast<TOp>(WorkerPool workers, TOp op, in ZipOperands<T> operands, DeviceBuffer<T> y)
+        where TOp : unmanaged, IBinaryOp<T>
+    {
+        Plan plan = new(operands.ShapeA, operands.ShapeB, operands.Shape);
+        workers.Run(new ZipJob<TOp>(op, operands.A, operands.B, y, plan), plan.Chunks);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void ZipVjpBroadcast<TOp>(
+        WorkerPool workers, TOp op, in ZipOperands<T> operands, DeviceBuffer<T> dy, GradientSink<T> da, GradientSink<T> db)
+        where TOp : unmanaged, IBinaryOp<T>
+    {
         Plan plan = new(operands.ShapeA, operands.ShapeB, operands.Shape);
         workers.Run(new ZipVjpJob<TOp>(op, operands.A, operands.B, dy, da, db, plan), plan.Chunks);
     }
