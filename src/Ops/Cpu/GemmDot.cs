@@ -36,55 +36,20 @@ internal static unsafe class GemmDot<T, V>
     /// <summary>Computes <paramref name="call"/>.</summary>
     public static void Multiply(WorkerPool workers, in GemmCall<T> call)
     {
-        int matricesOfA = call.StrideA == 0 ? 1 : call.Batch, matricesOfB = call.StrideB == 0 ? 1 : call.Batch;
-        nint sizeA = (nint)call.M * call.K, sizeB = (nint)call.N * call.K;
-        nint room = (call.TransposeA ? matricesOfA * sizeA : 0) + (call.TransposeB ? 0 : matricesOfB * sizeB);
-        T* transposed = room > 0 ? GemmWorkspace.Shared<T>(room) : null;
-        T* a = (T*)call.A.Address, b = (T*)call.B.Address;
-        nint strideA = call.StrideA, strideB = call.StrideB;
-        if (call.TransposeA)
-        {
-            a = transposed;
-            strideA = strideA == 0 ? 0 : sizeA;
-            transposed = Transpose((T*)call.A.Address, call.StrideA, call.K, call.M, matricesOfA, transposed);
-        }
-        if (!call.TransposeB)
-        {
-            b = transposed;
-            strideB = strideB == 0 ? 0 : sizeB;
-            Transpose((T*)call.B.Address, call.StrideB, call.K, call.N, matricesOfB, transposed);
-        }
-        DotJob job = new(call, a, strideA, b, strideB);
+        DotJob job = new(call);
         workers.Run(job, job.Chunks);
-    }
-
-    /// <summary>Transposes each matrix of <paramref name="rows"/> x <paramref name="columns"/>; returns the end of what it wrote.</summary>
-    private static T* Transpose(T* from, nint stride, int rows, int columns, int matrices, T* to)
-    {
-        for (int i = 0; i < matrices; i++, from += stride, to += (nint)rows * columns)
-        {
-            GemmPacking<T, V>.Transpose(from, columns, columns, rows, to, rows);
-        }
-        return to;
     }
 
     /// <summary>Computes the tiles of a range of columns of C, or of rows if there are more of them.</summary>
     private readonly struct DotJob : IChunkJob
     {
         private readonly GemmCall<T> call;
-        private readonly int tilesDown, tilesAcross, tilesPerChunk, chunksPerProduct;
+        private readonly int tilesDown, tilesAcross, tilesPerChunk, chunksPerProduct, job;
 
-        // The operands with K last, and the elements from one matrix of a batch to the next.
-        private readonly T* a, b;
-        private readonly nint strideA, strideB;
-
-        public DotJob(in GemmCall<T> call, T* a, nint strideA, T* b, nint strideB)
+        public DotJob(in GemmCall<T> call)
         {
             this.call = call;
-            this.a = a;
-            this.b = b;
-            this.strideA = strideA;
-            this.strideB = strideB;
+            job = GemmWorkspace.NextJob();
             tilesDown = (call.M + TileRows - 1) / TileRows;
             tilesAcross = (call.N + TileColumns - 1) / TileColumns;
             bool sumsBatch = call.StrideC == 0;
@@ -98,6 +63,16 @@ internal static unsafe class GemmDot<T, V>
 
         public int Chunks { get; }
 
+        private bool TurnsA => call.TransposeA;
+
+        private bool TurnsB => !call.TransposeB;
+
+        private static nint LengthOfSpare => TileRows * TileColumns * V.Width;
+
+        private nint LengthOfA => TurnsA ? (nint)call.M * call.K : 0;
+
+        private nint LengthOfB => TurnsB ? (nint)call.N * call.K : 0;
+
         public void Run(int chunk)
         {
             int product = Math.DivRem(chunk, chunksPerProduct, out int part);
@@ -108,25 +83,47 @@ internal static unsafe class GemmDot<T, V>
             int endProduct = call.StrideC == 0 ? call.Batch : product + 1;
             for (int p = product; p < endProduct; p++)
             {
+                T* spare = GemmWorkspace.Own<T>(LengthOfSpare + LengthOfA + LengthOfB);
+                (nint a, nint b) = Operands(p, spare + LengthOfSpare);
                 // The operand that is read once goes in the outer loop, the small one stays in a near cache.
                 for (int outer = goesAcross ? firstColumn : firstRow; outer < (goesAcross ? endColumn : endRow); outer++)
                 {
                     for (int inner = goesAcross ? firstRow : firstColumn; inner < (goesAcross ? endRow : endColumn); inner++)
                     {
-                        Multiply(p, goesAcross ? inner : outer, goesAcross ? outer : inner, p == product);
+                        Multiply(p, (T*)a, (T*)b, goesAcross ? inner : outer, goesAcross ? outer : inner, p == product, spare);
                     }
                 }
             }
         }
 
-        private void Multiply(int product, int tileRow, int tileColumn, bool isFirst)
+        /// <summary>
+        /// The operands with K last. What is stored the other way is small, and each thread turns it for itself: one copy for all would have
+        /// to go from core to core, which takes longer.
+        /// </summary>
+        private (nint A, nint B) Operands(int product, T* turnedA)
+        {
+            T* a = (T*)call.A.Address + ((nint)product * call.StrideA), b = (T*)call.B.Address + ((nint)product * call.StrideB);
+            T* turnedB = turnedA + LengthOfA;
+            bool isSame = (!TurnsA || call.StrideA == 0) && (!TurnsB || call.StrideB == 0);
+            bool isTurned = GemmWorkspace.Keeps(job, isSame ? 0 : product);
+            if (TurnsA && !isTurned)
+            {
+                GemmPacking<T, V>.Transpose(a, call.M, call.M, call.K, turnedA, call.K);
+            }
+            if (TurnsB && !isTurned)
+            {
+                GemmPacking<T, V>.Transpose(b, call.N, call.N, call.K, turnedB, call.K);
+            }
+            return ((nint)(TurnsA ? turnedA : a), (nint)(TurnsB ? turnedB : b));
+        }
+
+        private void Multiply(int product, T* a, T* b, int tileRow, int tileColumn, bool isFirst, T* spare)
         {
             int row = First(call.M, tileRow, tilesDown), rows = First(call.M, tileRow + 1, tilesDown) - row;
             int column = First(call.N, tileColumn, tilesAcross), columns = First(call.N, tileColumn + 1, tilesAcross) - column;
-            T* left = a + (product * strideA) + ((nint)row * call.K), right = b + (product * strideB) + ((nint)column * call.K);
+            T* left = a + ((nint)row * call.K), right = b + ((nint)column * call.K);
             T* bias = isFirst && call.Bias.Address != 0 ? (T*)call.Bias.Address + column : null;
             T* c = (T*)call.C.Address + ((nint)product * call.StrideC) + ((nint)row * call.N) + column;
-            T* spare = GemmWorkspace.Own<T>(TileRows * TileColumns * V.Width);
             Tile<T> target = new(c, call.N, columns, bias, call.Alpha, call.Accumulate || !isFirst, spare);
             GemmDotKernel<T, V>.Run(rows, columns, call.K, left, right, target);
         }

@@ -23,6 +23,7 @@ internal static unsafe class GemmStream<T, V>
     private const int StepsOfSlab = 16;
     private const int FewSteps = 16;
     private const int ElementsPerChunk = 1 << 16;
+    private const int ElementsOfC = 1 << 14;
     private const int MostChunks = 4;
     private const int RowsPerSum = 16;
     private const int ElementsPerSum = 2048;
@@ -36,19 +37,8 @@ internal static unsafe class GemmStream<T, V>
         call.PackedB.Length == 0 && (call.K <= FewSteps || (call.M <= MR && !call.TransposeB));
 
     /// <summary>Computes <paramref name="call"/>.</summary>
-    public static void Multiply(WorkerPool workers, GemmCall<T> call)
+    public static void Multiply(WorkerPool workers, in GemmCall<T> call)
     {
-        if (call.TransposeB)
-        {
-            // Of few columns, hence small.
-            int matrices = call.StrideB == 0 ? 1 : call.Batch, length = call.N * call.K;
-            T* from = (T*)call.B.Address, to = GemmWorkspace.Shared<T>((nint)matrices * length);
-            for (int i = 0; i < matrices; i++)
-            {
-                GemmPacking<T, V>.Transpose(from + ((nint)i * call.StrideB), call.K, call.K, call.N, to + ((nint)i * length), call.N);
-            }
-            call = call with { B = new((nint)to, matrices * length), TransposeB = false, StrideB = call.StrideB == 0 ? 0 : length };
-        }
         StreamJob job = new(call, workers.Threads);
         workers.Run(job, job.Chunks);
         if (job.Parts > 1)
@@ -67,14 +57,15 @@ internal static unsafe class GemmStream<T, V>
     private readonly struct StreamJob : IChunkJob
     {
         private readonly GemmCall<T> call;
-        private readonly int tiles, tilesPerChunk, slabs, columnsPerChunk, groups, chunksPerProduct;
+        private readonly int tiles, tilesPerChunk, slabs, columnsPerChunk, groups, chunksPerProduct, job;
 
         public StreamJob(in GemmCall<T> call, int threads)
         {
             this.call = call;
+            job = call.TransposeB ? GemmWorkspace.NextJob() : 0;
             tiles = (call.M + MR - 1) / MR;
             bool isShared = (long)call.M * call.N >= WorkerPool.ElementsToShare;
-            tilesPerChunk = isShared ? Math.Clamp(ElementsPerChunk / (MR * call.N), 1, tiles) : tiles;
+            tilesPerChunk = isShared ? Math.Clamp(ElementsOfC / (MR * call.N), 1, tiles) : tiles;
             // Memory delivers whole rows of B faster than halves of them. So threads share the rows, if their sums are little beside them:
             // parts are cut by the shape, as the order of sums depends on them. Else threads share columns, which change no sum.
             int chunks = (int)Math.Clamp((long)call.N * call.K / ElementsPerChunk, 1, tiles > 1 ? 1 : MostChunks);
@@ -133,8 +124,10 @@ internal static unsafe class GemmStream<T, V>
         private void MultiplyTile(int product, int tile, int column, int part, T* c, T* squares, bool isFirst)
         {
             int row = First(tile), rows = First(tile + 1) - row, step = FirstStep(part), end = FirstStep(part + 1);
-            T* a = PackA((T*)call.A.Address + ((nint)product * call.StrideA), row, rows, step, end - step);
-            T* b = (T*)call.B.Address + ((nint)product * call.StrideB) + column;
+            nint lengthOfB = call.TransposeB ? (nint)call.N * call.K : 0;
+            T* room = GemmWorkspace.Own<T>(lengthOfB + ((nint)rows * (end - step)));
+            T* a = PackA((T*)call.A.Address + ((nint)product * call.StrideA), row, rows, step, end - step, room + lengthOfB);
+            T* b = RowsOfB(product, room) + column;
             T* bias = isFirst && call.Bias.Address != 0 ? (T*)call.Bias.Address + column : null;
             bool add = isFirst ? call.Accumulate : Parts == 1;
             c += ((nint)row * call.N) + column;
@@ -153,9 +146,8 @@ internal static unsafe class GemmStream<T, V>
         }
 
         /// <summary>A's rows times alpha, some steps of them, with the numbers of a step next to each other.</summary>
-        private T* PackA(T* a, int row, int rows, int step, int steps)
+        private T* PackA(T* a, int row, int rows, int step, int steps, T* packed)
         {
-            T* packed = GemmWorkspace.Own<T>((nint)rows * steps);
             if (call.TransposeA)
             {
                 GemmPacking<T, V>.CopyRows(a + ((nint)step * call.M) + row, call.M, steps, rows, packed, rows);
@@ -169,6 +161,24 @@ internal static unsafe class GemmStream<T, V>
                 packed[i] *= call.Alpha;
             }
             return packed;
+        }
+
+        /// <summary>
+        /// B with N last. One that is stored the other way has few columns there, hence is small, and each thread turns it for itself: one
+        /// copy for all would have to go from core to core, which takes longer.
+        /// </summary>
+        private T* RowsOfB(int product, T* turned)
+        {
+            T* b = (T*)call.B.Address + ((nint)product * call.StrideB);
+            if (!call.TransposeB)
+            {
+                return b;
+            }
+            if (!GemmWorkspace.Keeps(job, call.StrideB == 0 ? 0 : product))
+            {
+                GemmPacking<T, V>.Transpose(b, call.K, call.K, call.N, turned, call.N);
+            }
+            return turned;
         }
 
         /// <summary>The first row of a tile, if rows are spread evenly.</summary>

@@ -32,11 +32,22 @@ internal sealed unsafe class GemmWorkspace
     public static T* Sums<T>(nint length)
         where T : unmanaged => (T*)AtLeast(ref Current.sums, ref Current.sumsBytes, (long)length * sizeof(T));
 
-    /// <summary>Memory for what a thread packs for itself within a chunk. Valid until the next call on this thread.</summary>
+    /// <summary>
+    /// Memory for what a thread packs for itself within a chunk, with what it was left with (see <see cref="Keeps"/>). Valid until the next
+    /// call on this thread.
+    /// </summary>
     public static T* Own<T>(nint length)
-        where T : unmanaged => (T*)AtLeast(ref Current.own, ref Current.ownBytes, (long)length * sizeof(T));
+        where T : unmanaged
+    {
+        GemmWorkspace workspace = Current;
+        if ((long)length * sizeof(T) > workspace.ownBytes)
+        {
+            workspace.kept = default;
+        }
+        return (T*)AtLeast(ref workspace.own, ref workspace.ownBytes, (long)length * sizeof(T));
+    }
 
-    /// <summary>A number for a job whose chunks may use what the chunk before left in the thread's <see cref="Own"/>.</summary>
+    /// <summary>A number, never 0, for a job whose chunks may use what the chunk before left in the thread's <see cref="Own"/>.</summary>
     public static int NextJob() => Interlocked.Increment(ref jobs);
 
     /// <summary>Whether this thread was last asked about the same piece of the same job, so that its memory still holds what it packed.</summary>

@@ -22,16 +22,17 @@ internal interface IChunkJob
 internal sealed unsafe class WorkerPool : IDisposable
 {
     /// <summary>
-    /// Elements of the largest operand from which on a product that reads or writes it once gains by a second core, if the first prepares
-    /// something for both. A worker begins 0.2 to 0.5 us after the call (15 to 30 us if it sleeps), but then it fetches what the caller has
-    /// just written line by line from the caller's cache, and the caller later gets back what it wrote: products with half as many elements
-    /// take 25 to 40 us on one core, and with two anything between 0.7 and 1.4 times that.
+    /// Elements of the largest operand from which on a product that reads or writes it once gains by a second core. A worker begins 0.2 to
+    /// 0.5 us after the call (15 to 30 us if it sleeps). What the caller writes for both goes from core to core line by line, which costs
+    /// more than it saves here: each thread has to prepare it for itself.
     /// </summary>
-    public const int ElementsToShare = 1 << 18;
+    public const int ElementsToShare = 1 << 16;
 
-    // A worker that waits polls about this long (some 20 us) for the next job before it sleeps. The jobs of a training step follow each other
-    // faster than that; waking a sleeping thread costs the caller a system call.
-    private const int PollsBeforeSleep = 500;
+    // A worker that waits polls for the next job before it sleeps, for some 20 us at once and then for as many yields again, which let others
+    // have its core: 0.1 to 0.2 ms. Between the jobs of a training step there may be some of one chunk that take longer than the first;
+    // waking a sleeping thread costs the caller a system call, and 20 us pass until it works.
+    private const int PollsBeforeYield = 500;
+    private const int PollsBeforeSleep = 1000;
     private const int PausesPerPoll = 4;
 
     private readonly Range[] ranges;
@@ -199,7 +200,10 @@ internal sealed unsafe class WorkerPool : IDisposable
                 seen = jobs;
                 return true;
             }
-            Thread.SpinWait(PausesPerPoll);
+            if (poll < PollsBeforeYield || !Thread.Yield())
+            {
+                Thread.SpinWait(PausesPerPoll);
+            }
         }
         Interlocked.Increment(ref counters.Sleepers);
         // Between the last poll and the line above, a job may have come that saw no sleeper. Then stay awake, unless a wake-up is on its way.
