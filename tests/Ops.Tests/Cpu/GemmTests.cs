@@ -63,14 +63,14 @@ public abstract partial class GemmTests<T>
         }
         Check(backend, new(3, 40, 5000) { TransposeA = transposeA, TransposeB = transposeB }, random);
         Check(backend, new(250, 40, 400) { TransposeA = transposeA, TransposeB = transposeB, Accumulate = true }, random);
-        Check(backend, new(385, 257, 2050) { TransposeA = transposeA, TransposeB = transposeB, Bias = true }, random);
+        Check(backend, new(300, 257, 1030) { TransposeA = transposeA, TransposeB = transposeB, Bias = true }, random);
         // A B too large for the caches, and rows that are whole pages.
         Check(backend, new(300, 530, 512) { TransposeA = transposeA, TransposeB = transposeB, Accumulate = true }, random);
         Check(backend, new(40, 1024, 300) { TransposeA = transposeA, TransposeB = transposeB }, random);
         // Rows of A that a thread has packed for one chunk serve its next one, but no other product of the same shape.
-        for (int round = 0; round < 3; round++)
+        for (int round = 0; round < 2; round++)
         {
-            Check(backend, new(600, 500, 40) { TransposeA = transposeA, TransposeB = transposeB, Batch = 1 + round }, random);
+            Check(backend, new(600, 500, 40) { TransposeA = transposeA, TransposeB = transposeB }, random);
         }
     }
 
