@@ -12,7 +12,7 @@ public static class Elementwise
         where TOp : unmanaged, IUnaryOp<T>
     {
         Tape<T> tape = Operands.TapeOf(OpName.Of<TOp>(), x);
-        ref readonly TapeEntry<T> operand = ref tape.Tensors[x];
+        ref readonly TapeEntry<T> operand = ref tape.Tensors[x]; // Stays right where it is if the table grows and moves.
         Tensor<T> y = tape.NewResult(operand.Shape, operand.NeedsGradient);
         tape.Backend.Map(op, operand.Value, y.Value);
         if (y.NeedsGradient)

@@ -68,7 +68,7 @@ internal sealed class MlpCase(MlpSetup setup) : PeerCase(setup.Name)
     /// </summary>
     public override Contestant Limit(IBackend<float> backend, int threads) => setup.Batch >= 128
         ? Limits.Peak(backend, setup.Flops, threads)
-        : Limits.Bytes(backend, MlpSetup.WeightCount * (setup.UsesAdam ? 3 : 2), arrays: 2, threads, isInPlace: true);
+        : Limits.Bytes(backend, MlpSetup.WeightCount * (setup.UsesAdam ? 3 : 2), arrays: 2, threads);
 
     private static double CheckedRate(MlpSetup setup) => setup.UsesAdam ? CheckedAdamRate : CheckedSgdRate;
 

@@ -25,16 +25,16 @@ internal static class Limits
 
     /// <summary>
     /// The time to read <paramref name="arrays"/> - 1 arrays of <paramref name="count"/> numbers and write one. Large ones are written past
-    /// the caches, which is faster as no line is read before, unless the limit is of something that has read what it writes.
+    /// the caches, which is faster as no line is read before.
     /// </summary>
-    public static Contestant Bytes(IBackend<float> backend, int count, int arrays, int threads, bool isInPlace = false)
+    public static Contestant Bytes(IBackend<float> backend, int count, int arrays, int threads)
     {
         Scratch<float>[] memory = [.. Enumerable.Range(0, arrays).Select(_ => backend.Pool.RentScratch<float>(count))];
         foreach (Scratch<float> array in memory)
         {
             backend.Fill(array.Buffer, 1);
         }
-        bool streams = !isInPlace && (long)count * sizeof(float) >= LeastBytesToStream;
+        bool streams = (long)count * sizeof(float) >= LeastBytesToStream;
         MoveKernel kernel = new(memory[0].Buffer, memory[1].Buffer, arrays > 2 ? memory[2].Buffer : default, streams);
         // Small arrays stay on one thread: handing over half of them takes longer than the rest.
         int grain = Math.Max(BytesPerChunk / sizeof(float), (count + threads - 1) / threads);
