@@ -74,25 +74,31 @@ internal sealed class AffineNode<T> : TapeNode<T>
     public override void Backward(IBackend<T> backend)
     {
         Tensor<T> x = Inputs[0], weight = Inputs[1];
-        int inputs = weight.Shape[0], outputs = weight.Shape[1], rows = x.Shape.ElementCount / inputs;
+        int outputs = weight.Shape[1], rows = x.Shape.ElementCount / weight.Shape[0];
         DeviceBuffer<T> dy = Output.Gradient;
-        GradientSink<T> dx = x.GradientSink();
-        if (dx.IsWanted)
-        {
-            backend.Gemm(new GemmCall<T>(rows, inputs, outputs)
-            {
-                A = dy,
-                B = weight.Value,
-                C = dx.Buffer,
-                TransposeB = true,
-                Accumulate = dx.Accumulate,
-            });
-        }
-        weight.AddToGradient(new OuterProducts<T>(x.Value, dy, rows));
+        BackwardProduct(backend, x, weight, dy, rows);
         GradientSink<T> dbias = Inputs.Length > 2 ? Inputs[2].GradientSink() : default;
         if (dbias.IsWanted)
         {
             backend.Reduce(default(SumReduction<T>), new ReduceCall<T>(dy, dbias.Buffer, 1, rows, outputs, T.One, dbias.Accumulate));
         }
+    }
+
+    /// <summary>The gradients of x and w in z = x w, of <paramref name="rows"/> rows: dx = dz w^T and dw = x^T dz.</summary>
+    internal static void BackwardProduct(IBackend<T> backend, Tensor<T> x, Tensor<T> w, DeviceBuffer<T> dz, int rows)
+    {
+        GradientSink<T> dx = x.GradientSink();
+        if (dx.IsWanted)
+        {
+            backend.Gemm(new GemmCall<T>(rows, w.Shape[0], w.Shape[1])
+            {
+                A = dz,
+                B = w.Value,
+                C = dx.Buffer,
+                TransposeB = true,
+                Accumulate = dx.Accumulate,
+            });
+        }
+        w.AddToGradient(new OuterProducts<T>(x.Value, dz, rows));
     }
 }

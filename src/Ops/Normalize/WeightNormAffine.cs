@@ -86,26 +86,14 @@ internal sealed class WeightNormAffineNode<T> : TapeNode<T>
     public override void Backward(IBackend<T> backend)
     {
         Tensor<T> x = Inputs[0], v = Inputs[1], gain = Inputs[2];
-        int inputs = v.Shape[0], outputs = v.Shape[1], rows = x.Shape.ElementCount / inputs;
+        int outputs = v.Shape[1], rows = x.Shape.ElementCount / v.Shape[0];
         // Both last until the step: dv may be put off until then.
         DeviceBuffer<T> dz = v.Tape.Rent<T>(rows * outputs), share = v.Tape.Rent<T>(outputs);
         GradientSink<T> dgain = gain.GradientSink(), dbias = Inputs.Length > 3 ? Inputs[3].GradientSink() : default;
         backend.Run(
             new WeightNormAffineBackward<T>(z, norm, scale, Output.Gradient, dz, share, dgain, dbias, rows, outputs),
             outputs, Grain(backend, rows, outputs));
-        GradientSink<T> dx = x.GradientSink();
-        if (dx.IsWanted)
-        {
-            backend.Gemm(new GemmCall<T>(rows, inputs, outputs)
-            {
-                A = dz,
-                B = v.Value,
-                C = dx.Buffer,
-                TransposeB = true,
-                Accumulate = dx.Accumulate,
-            });
-        }
-        v.AddToGradient(new OuterProducts<T>(x.Value, dz, rows));
+        AffineNode<T>.BackwardProduct(backend, x, v, dz, rows);
         v.TakeColumnsFromGradient(share);
     }
 
