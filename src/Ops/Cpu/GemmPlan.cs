@@ -30,6 +30,7 @@ internal readonly unsafe struct GemmPlan<T, V>
     private const int ChunksPerThread = 16;
     private const int PackingChunksPerThread = 4;
     private const int TilesPerBlock = 8;
+    private const int TilesPerPackedBlock = 4;
 
     // The rows of most tiles, and how many have one more.
     private readonly int shorter, longerTiles;
@@ -64,6 +65,11 @@ internal readonly unsafe struct GemmPlan<T, V>
         {
             // Each block copies B, but where it stays as it is.
             RowBlocks = Math.Max(RowBlocks, Math.Min(KeepsB ? chunks : Math.Min(chunks, threads), Tiles / TilesPerBlock));
+        }
+        else if (isPacked)
+        {
+            // Nothing is copied: where panels are too few to keep all threads equally busy, blocks may be smaller.
+            RowBlocks = Math.Max(RowBlocks, Math.Min(chunks / Panels, Tiles / TilesPerPackedBlock));
         }
         Groups = Math.Clamp(chunks / RowBlocks, 1, Panels);
         int packers = repacksA ? Groups : Math.Max(1, Math.Min(Groups, threads / RowBlocks));

@@ -141,7 +141,8 @@ public abstract partial class GemmTests<T>
             Product product = new(m, n, k) { TransposeA = transposeA, TransposeB = transposeB, Packs = true };
             Check(backend, product with { Bias = round % 2 == 0, Accumulate = round % 3 == 0 }, random);
         }
-        foreach ((int m, int n, int k) in new[] { (1, 700, 300), (4, 50, 1000), (64, 13, 900), (250, 40, 400), (3, 40, 5000) })
+        (int, int, int)[] shapes = [(1, 700, 300), (4, 50, 1000), (64, 13, 900), (250, 40, 400), (3, 40, 5000), (70, 130, 2100)];
+        foreach ((int m, int n, int k) in shapes)
         {
             Check(backend, new(m, n, k) { TransposeA = transposeA, TransposeB = transposeB, Packs = true }, random);
         }
@@ -154,17 +155,24 @@ public abstract partial class GemmTests<T>
     [MemberData(nameof(Flags))]
     public void The_number_of_threads_does_not_change_a_bit(SimdWidth width, bool transposeA, bool transposeB)
     {
-        (int, int, int)[] shapes =
+        (int M, int N, int K)[] shapes =
         [
             (128, 300, 64), (4, 900, 64), (500, 10, 64), (300, 10, 100), (500, 130, 20), (16, 300, 100), (250, 40, 400), (4, 900, 300),
             (700, 400, 10), (300, 530, 512), (40, 1024, 300), (600, 500, 40),
         ];
-        foreach (((int m, int n, int k), int batch) in shapes.SelectMany(shape => new[] { (shape, 1), (shape, 2) }))
+        Product[] products =
+        [
+            .. from shape in shapes
+               from batch in new[] { 1, 2 }
+               select new Product(shape.M, shape.N, shape.K) { Batch = batch, SharesC = true },
+            new(64, 130, 2100) { Packs = true },
+        ];
+        foreach (Product each in products)
         {
-            Product product = new(m, n, k) { TransposeA = transposeA, TransposeB = transposeB, Batch = batch, SharesC = true, Bias = true };
+            Product product = each with { TransposeA = transposeA, TransposeB = transposeB, Bias = true };
             Random random = new(11);
             T[] a = Product.Numbers(random, product.LengthA), b = Product.Numbers(random, product.LengthB);
-            T[] bias = Product.Numbers(random, n);
+            T[] bias = Product.Numbers(random, product.N);
             T[][] results = [.. new[] { 1, 2, 4 }.Select(threads =>
             {
                 using IBackend<T> backend = CpuBackend.Create<T>(threads, width);
