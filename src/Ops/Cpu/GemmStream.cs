@@ -22,7 +22,7 @@ internal static unsafe class GemmStream<T, V>
 {
     private const int StepsOfSlab = 16;
     private const int FewSteps = 16;
-    private const int ElementsPerChunk = 1 << 16;
+    private const int ElementsPerChunk = WorkerPool.ElementsToShare / 2;
     private const int ElementsOfC = 1 << 14;
     private const int MostChunks = 4;
     private const int RowsPerSum = 16;
