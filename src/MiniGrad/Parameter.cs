@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
 using MiniGrad.Backends;
 
@@ -179,12 +180,7 @@ public sealed class Parameter<T> : IDisposable
     {
         if (product.Rows > 0)
         {
-            Backend.Gemm(product.Into(new GradientSink<T>(gradient, Accumulate: false)));
-            if (product.Shares.Length > 0)
-            {
-                ColumnShares<T>.Take(Backend, value, product.Shares, new GradientSink<T>(gradient, Accumulate: true));
-            }
-            product = default;
+            StoreProduct();
         }
     }
 
@@ -198,13 +194,22 @@ public sealed class Parameter<T> : IDisposable
         return sink;
     }
 
+    private void StoreProduct()
+    {
+        Backend.Gemm(product.Into(new GradientSink<T>(gradient, Accumulate: false)));
+        if (product.Shares.Length > 0)
+        {
+            ColumnShares<T>.Take(Backend, value, product.Shares, new GradientSink<T>(gradient, Accumulate: true));
+        }
+        product = default;
+    }
+
+    // The messages are made elsewhere, so that the checks, two or three for each op, become part of what calls them.
     private void ThrowIfSpent()
     {
         if (isSpent)
         {
-            throw new InvalidOperationException(
-                $"The gradient of {this} was computed while the optimizer changed the value it depends on, and was not kept: read it before " +
-                "the step, call ZeroGradient after it, or leave FusesProducts off.");
+            ThrowSpent();
         }
     }
 
@@ -212,9 +217,17 @@ public sealed class Parameter<T> : IDisposable
     {
         if (disposed)
         {
-            throw new ObjectDisposedException(
-                ToString(), "The parameter is disposed, perhaps with its module: keep the module as long as it is used.");
+            ThrowDisposed();
         }
         Backend.Pool.ThrowIfDisposed();
     }
+
+    [DoesNotReturn]
+    private void ThrowSpent() => throw new InvalidOperationException(
+        $"The gradient of {this} was computed while the optimizer changed the value it depends on, and was not kept: read it before " +
+        "the step, call ZeroGradient after it, or leave FusesProducts off.");
+
+    [DoesNotReturn]
+    private void ThrowDisposed() => throw new ObjectDisposedException(
+        ToString(), "The parameter is disposed, perhaps with its module: keep the module as long as it is used.");
 }

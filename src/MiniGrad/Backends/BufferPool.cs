@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
 
 namespace MiniGrad.Backends;
@@ -86,8 +87,7 @@ public sealed class BufferPool(IDeviceAllocator allocator, bool withTangents = f
     {
         if (disposed)
         {
-            throw new ObjectDisposedException(
-                "backend", "The backend is disposed, and its memory with it: keep it longer than its tapes, modules and optimizers.");
+            ThrowDisposed();
         }
     }
 
@@ -138,6 +138,11 @@ public sealed class BufferPool(IDeviceAllocator allocator, bool withTangents = f
         Array.Clear(free);
         BytesReserved = 0;
     }
+
+    // Made elsewhere, so that the check becomes part of what calls it.
+    [DoesNotReturn]
+    private static void ThrowDisposed() => throw new ObjectDisposedException(
+        "backend", "The backend is disposed, and its memory with it: keep it longer than its tapes, modules and optimizers.");
 
     // What is kept for other sizes may be just what is missing for this one.
     private nint Allocate(long bytes)
