@@ -19,6 +19,9 @@ public static class Choices
     /// <summary>The values of <c>--optimizer</c>.</summary>
     public static IReadOnlyList<string> Optimizers { get; } = ["sgd", "adam", "adamw", "rmsprop"];
 
+    /// <summary>The most units of a layer: between two such layers are 2^28 weights, and an LSTM's gates have 2^30.</summary>
+    public const int MostUnits = 16_384;
+
     /// <summary>The name, if it is allowed.</summary>
     /// <param name="option">The option, for the message.</param>
     /// <param name="name">What was given.</param>

@@ -48,10 +48,7 @@ public static class DevicePicker
     /// <exception cref="InputException">It cannot.</exception>
     public static void Require(string device)
     {
-        if (!Names.Contains(device))
-        {
-            throw new InputException($"--device {device}: must be {string.Join(", ", Names)}.");
-        }
+        Choices.Require("--device", device, Names);
         if (device == "cuda" && CudaBackend.Refusal() is { } refusal)
         {
             throw new InputException($"--device cuda: {refusal} Use --device cpu, or auto for what there is.");

@@ -50,9 +50,19 @@ public static class SampleHost
     /// <inheritdoc cref="Parse"/>
     public static object? ParseVerb(string[] args, TextWriter output, string footer, params Type[] verbs)
     {
-        if (verbs.FirstOrDefault(verb => verb.GetCustomAttribute<VerbAttribute>()!.Name == args.FirstOrDefault()) is { } options)
+        if (args is ["help", var about, ..])
         {
-            RequireValues(args.AsSpan(1), options);
+            args = [about, "--help"];
+        }
+        if (args is [var name, ..] && name is not ("help" or "--help" or "version" or "--version"))
+        {
+            string[] names = [.. verbs.Select(verb => verb.GetCustomAttribute<VerbAttribute>()!.Name)];
+            int chosen = names.IndexOf(name);
+            if (chosen < 0)
+            {
+                throw new InputException($"'{name}': is no command; must be one of {string.Join(", ", names)}. See --help.");
+            }
+            RequireValues(args.AsSpan(1), verbs[chosen]);
         }
         using Parser parser = NewParser();
         return OptionsOrHelp(parser.ParseArguments(args, verbs), output, footer);
@@ -77,13 +87,15 @@ public static class SampleHost
     });
 
     /// <summary>
-    /// Refuses an unknown option, and what the parser would pass over: a word that belongs to no option, an option without its value.
+    /// Refuses an unknown option, a value that is no number where one is needed, and what the parser would pass over: a word that belongs to
+    /// no option, an option without its value, a switch with one, and 0,1 for 0.1, which it reads as 1.
     /// </summary>
     private static void RequireValues(ReadOnlySpan<string> args, Type options)
     {
-        Dictionary<string, bool> takesValue = options.GetProperties().ToDictionary(
-            property => "--" + property.GetCustomAttribute<OptionAttribute>()!.LongName, property => property.PropertyType != typeof(bool));
-        takesValue["--help"] = takesValue["--version"] = false;
+        Dictionary<string, Type> types = options.GetProperties().ToDictionary(
+            property => "--" + property.GetCustomAttribute<OptionAttribute>()!.LongName,
+            property => Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType);
+        types["--help"] = types["--version"] = typeof(bool);
         for (int i = 0; i < args.Length; i++)
         {
             if (!args[i].StartsWith("--", StringComparison.Ordinal))
@@ -91,18 +103,40 @@ public static class SampleHost
                 throw new InputException($"'{args[i]}': belongs to no option. See --help.");
             }
             int equals = args[i].IndexOf('=', StringComparison.Ordinal);
-            if (!takesValue.TryGetValue(equals < 0 ? args[i] : args[i][..equals], out bool needsValue))
+            string name = equals < 0 ? args[i] : args[i][..equals];
+            if (!types.TryGetValue(name, out Type? type))
             {
                 throw new InputException($"{args[i]}: is no option. See --help.");
             }
-            if (needsValue && equals < 0)
+            string? value = equals >= 0 ? args[i][(equals + 1)..] : null;
+            if (type != typeof(bool))
             {
-                i++;
-                if (i == args.Length || takesValue.ContainsKey(args[i]))
-                {
-                    throw new InputException($"{args[i - 1]}: needs a value. See --help.");
-                }
+                value ??= i + 1 < args.Length && !types.ContainsKey(args[i + 1]) ? args[++i] : "";
+                RequireReadable(name, value, type);
             }
+            else if (value is not null)
+            {
+                throw new InputException($"{args[i]}: {name} takes no value. See --help.");
+            }
+        }
+    }
+
+    private static void RequireReadable(string name, string value, Type type)
+    {
+        CultureInfo culture = CultureInfo.InvariantCulture;
+        string? right = type switch
+        {
+            _ when value.Length == 0 => throw new InputException($"{name}: needs a value. See --help."),
+            _ when type == typeof(int) && !int.TryParse(value, NumberStyles.Integer, culture, out _) =>
+                $"a whole number up to {int.MaxValue}",
+            _ when type == typeof(ulong) && !ulong.TryParse(value, NumberStyles.Integer, culture, out _) =>
+                $"a whole number from 0 to {ulong.MaxValue}",
+            _ when type == typeof(double) && !double.TryParse(value, NumberStyles.Float, culture, out _) => "a number such as 0.001",
+            _ => null,
+        };
+        if (right is not null)
+        {
+            throw new InputException($"{name} {value}: must be {right}. See --help.");
         }
     }
 

@@ -8,7 +8,10 @@ namespace MiniGrad.Samples.Compare;
 /// <summary>A checked choice of what to compare: what all experiments have in common, and what they have to say to the report.</summary>
 internal abstract record ComparisonSettings
 {
-    private const int MostSeeds = 1000, MostOfAnything = 65_536;
+    /// <summary>The most cases of a batch.</summary>
+    protected const int MostCases = 65_536;
+
+    private const int MostSeeds = 1000;
 
     public required IReadOnlyList<string> Norms { get; init; }
 
@@ -114,13 +117,13 @@ internal abstract record ComparisonSettings
         return names;
     }
 
-    protected static int[] Numbers(string option, string text, bool distinct = true)
+    protected static int[] Numbers(string option, string text, int most, bool distinct = true)
     {
         int[] numbers = [.. text.Split(',', StringSplitOptions.TrimEntries).Select(part =>
-            int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number is >= 1 and <= MostOfAnything
+            int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= 1 && number <= most
                 ? number
                 : throw new InputException(
-                    $"{option} {text}: '{part}' must be a whole number from 1 to {MostOfAnything}, or several with commas."))];
+                    $"{option} {text}: '{part}' must be a whole number from 1 to {most}, or several with commas."))];
         if (distinct)
         {
             RequireDistinct(option, text, numbers);

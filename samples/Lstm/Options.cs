@@ -67,7 +67,7 @@ internal sealed class Options
         Choices.RequireRange("--epochs", Epochs, 1, 100_000);
         Choices.RequireRange("--batch-size", BatchSize, Norm == "batch" ? 2 : 1, Most);
         Choices.RequireRange("--length", Length, 1, Most);
-        Choices.RequireRange("--hidden", Hidden, 1, Most);
+        Choices.RequireRange("--hidden", Hidden, 1, Choices.MostUnits);
         Choices.RequireRange("--layers", Layers, 1, 100);
         Choices.RequireRange("--sample", Sample, 0, 1_000_000);
         Choices.RequireRange("--report-every", ReportEvery, 1, int.MaxValue);

@@ -47,7 +47,7 @@ internal sealed class Options
         Choices.Norm(Norm);
         Choices.RequireRange("--epochs", Epochs, 1, 100_000);
         Choices.RequireRange("--batch-size", BatchSize, 1, 65_536);
-        Choices.RequireRange("--hidden", Hidden, 1, 65_536);
+        Choices.RequireRange("--hidden", Hidden, 1, Choices.MostUnits);
         Choices.RequirePositive("--lr", LearningRate);
         if (BatchSize == 1 && Norm.StartsWith("batch", StringComparison.Ordinal))
         {

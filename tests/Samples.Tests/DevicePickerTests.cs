@@ -13,7 +13,7 @@ public class DevicePickerTests
 
     [Theory]
     [InlineData("cuda", 0, "--device cuda: MINIGRAD_LIBCUDA=/no/driver: could not be loaded as the NVIDIA driver.")]
-    [InlineData("gpu", 0, "--device gpu: must be cpu, cuda, auto")]
+    [InlineData("gpu", 0, "--device 'gpu': must be one of cpu, cuda, auto")]
     [InlineData("cpu", -1, "--threads -1: must be 0")]
     [InlineData("cpu", 257, "--threads 257: must be 0")]
     public void What_cannot_be_had_is_refused_in_one_line(string device, int threads, string expected)

@@ -62,8 +62,8 @@ internal sealed record MlpSettings : ComparisonSettings
         MlpSettings settings = new()
         {
             Norms = Names("--norms", options.Norms, Choices.Norms),
-            BatchSizes = Numbers("--batch-sizes", options.BatchSizes),
-            Hidden = Numbers("--hidden", options.Hidden, distinct: false),
+            BatchSizes = Numbers("--batch-sizes", options.BatchSizes, MostCases),
+            Hidden = Numbers("--hidden", options.Hidden, Choices.MostUnits, distinct: false),
             Activation = Choices.Require("--activation", options.Activation, Choices.Activations),
             Epochs = Choices.RequireRange("--epochs", options.Epochs, 1, 100_000),
             Seeds = ParseSeeds(options.Seeds, options.Seed),

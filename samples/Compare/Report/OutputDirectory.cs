@@ -64,15 +64,24 @@ internal sealed class OutputDirectory
            select new DynamicsFigure(runs, settings, when),
     ];
 
-    /// <summary>Writes a file beside its place and moves it there when it is complete.</summary>
+    /// <summary>Writes a file beside its place and moves it there when it is complete; when it cannot be, nothing stays.</summary>
     public static void WriteWhole(string path, Action<Stream> write)
     {
         string partial = path + ".partial";
-        using (FileStream stream = File.Create(partial))
+        FileStream stream = File.Create(partial);
+        try
         {
-            write(stream);
+            using (stream)
+            {
+                write(stream);
+            }
+            File.Move(partial, path, overwrite: true);
         }
-        File.Move(partial, path, overwrite: true);
+        catch
+        {
+            File.Delete(partial);
+            throw;
+        }
     }
 
     private void Save(string name, Action<Stream> write) => WriteWhole(System.IO.Path.Combine(Path, name), write);

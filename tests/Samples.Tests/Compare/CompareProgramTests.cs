@@ -128,7 +128,7 @@ public sealed class CompareProgramTests : IDisposable
     [InlineData("--epochs 0", "--epochs 0: must be 1")]
     [InlineData("--seeds 0", "--seeds 0: must be how many")]
     [InlineData("--seeds 1,x", "--seeds 1,x: 'x' is no seed")]
-    [InlineData("--seed -1", "'seed' is defined with a bad format")]
+    [InlineData("--seed -1", "--seed -1: must be a whole number from 0 to 18446744073709551615")]
     [InlineData("--optimizer lbfgs", "--optimizer 'lbfgs': must be one of sgd, adam, adamw, rmsprop")]
     [InlineData("--lr 0", "--lr 0: must be a number above 0")]
     [InlineData("--lr nan", "--lr NaN: must be a number above 0")]
@@ -136,18 +136,21 @@ public sealed class CompareProgramTests : IDisposable
     [InlineData("--batch-variance none", "--batch-variance 'none': must be one of paper, biased, unbiased")]
     [InlineData("--dtype half", "--dtype 'half': must be one of float, double")]
     [InlineData("--device cuda", "--device cuda: MINIGRAD_LIBCUDA=/no/driver: could not be loaded")]
-    [InlineData("--device tpu", "--device tpu: must be cpu, cuda, auto")]
+    [InlineData("--device tpu", "--device 'tpu': must be one of cpu, cuda, auto")]
     [InlineData("--threads -2", "--threads -2: must be 0")]
     [InlineData("--data /no/such", "/no/such: is no directory")]
     [InlineData("--out /proc/no --dry-run", "--out /proc/no: cannot be written to")]
     [InlineData("--frobnicate", "--frobnicate: is no option")]
     [InlineData("mlp stray", "'stray': belongs to no option")]
-    [InlineData("train", "Verb 'train' is not recognized")]
+    [InlineData("train", "'train': is no command; must be one of mlp, lstm, invariance")]
+    [InlineData("help train", "'train': is no command")]
+    [InlineData("--out=", "--out: needs a value")]
     public void Bad_input_gets_one_line_and_exit_code_1(string args, string expected) => Run(args.Split(' ')).RequireRefusal(expected);
 
     [Theory]
     [InlineData("--help", "  invariance ")]
     [InlineData("mlp --help", "  --batch-sizes ")]
+    [InlineData("help mlp", "  --batch-sizes ")]
     [InlineData("invariance --help", "  --json ")]
     public void Help_goes_to_the_output(string args, string expected)
     {

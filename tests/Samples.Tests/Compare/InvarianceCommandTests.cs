@@ -46,6 +46,14 @@ public sealed class InvarianceCommandTests : IDisposable
     public void A_file_that_cannot_be_written_gets_one_line() =>
         Run("invariance", "--json", "/no/such/table.json").RequireRefusal("--json /no/such/table.json: cannot be written");
 
+    [Fact]
+    public void A_file_that_cannot_take_its_place_leaves_nothing_beside_it()
+    {
+        string taken = Directory.CreateDirectory(directory.File("taken")).FullName;
+        Run("invariance", "--json", taken).RequireRefusal($"--json {taken}: cannot be written");
+        Assert.Equal([taken], Directory.GetFileSystemEntries(directory.Path));
+    }
+
     private static CommandRun Run(params string[] args) =>
         CommandRun.Of((output, error) => Program.Run(args, output, error, CancellationToken.None));
 
