@@ -66,7 +66,7 @@ internal static unsafe class Gemm<T, V>
     private readonly struct MultiplyJob(in GemmCall<T> call, GemmPlan<T, V> plan) : IChunkJob
     {
         private readonly GemmCall<T> call = call;
-        private readonly int job = plan.PacksA ? GemmWorkspace.NextJob() : 0;
+        private readonly long job = plan.PacksA ? GemmWorkspace.NextJob() : 0;
 
         public int Chunks => plan.RowBlocks * plan.Groups * (plan.SumsBatch ? 1 : call.Batch);
 

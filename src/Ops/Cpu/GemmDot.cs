@@ -44,7 +44,8 @@ internal static unsafe class GemmDot<T, V>
     private readonly struct DotJob : IChunkJob
     {
         private readonly GemmCall<T> call;
-        private readonly int tilesDown, tilesAcross, tilesPerChunk, chunksPerProduct, job;
+        private readonly int tilesDown, tilesAcross, tilesPerChunk, chunksPerProduct;
+        private readonly long job;
 
         public DotJob(in GemmCall<T> call)
         {

@@ -57,7 +57,8 @@ internal static unsafe class GemmStream<T, V>
     private readonly struct StreamJob : IChunkJob
     {
         private readonly GemmCall<T> call;
-        private readonly int tiles, tilesPerChunk, slabs, columnsPerChunk, groups, chunksPerProduct, job;
+        private readonly int tiles, tilesPerChunk, slabs, columnsPerChunk, groups, chunksPerProduct;
+        private readonly long job;
 
         public StreamJob(in GemmCall<T> call, int threads)
         {

@@ -8,11 +8,11 @@ internal sealed unsafe class GemmWorkspace
     [ThreadStatic]
     private static GemmWorkspace? current;
 
-    private static int jobs;
+    private static long jobs;
 
     private nint shared, sums, own;
     private long sharedBytes, sumsBytes, ownBytes;
-    private (int Job, int Piece) kept;
+    private (long Job, int Piece) kept;
 
     // Runs when the thread is gone and with it the only reference.
     ~GemmWorkspace()
@@ -48,10 +48,10 @@ internal sealed unsafe class GemmWorkspace
     }
 
     /// <summary>A number, never 0, for a job whose chunks may use what the chunk before left in the thread's <see cref="Own"/>.</summary>
-    public static int NextJob() => Interlocked.Increment(ref jobs);
+    public static long NextJob() => Interlocked.Increment(ref jobs);
 
     /// <summary>Whether this thread was last asked about the same piece of the same job, so that its memory still holds what it packed.</summary>
-    public static bool Keeps(int job, int piece)
+    public static bool Keeps(long job, int piece)
     {
         GemmWorkspace workspace = Current;
         bool isSame = workspace.kept == (job, piece);

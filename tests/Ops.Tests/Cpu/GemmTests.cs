@@ -131,6 +131,42 @@ public abstract partial class GemmTests<T>
 
     [Theory]
     [MemberData(nameof(Flags))]
+    public void Products_that_threads_share_add_every_number_once(SimdWidth width, bool transposeA, bool transposeB)
+    {
+        using IBackend<T> backend = CpuBackend.Create<T>(2, width);
+        Random random = new(15);
+        Product deep = new(4, 600, 130) { TransposeA = transposeA, TransposeB = transposeB, Accumulate = true };
+        // Shared by parts of K or by columns; by rows; by tiles of rows; by columns of a B of few steps.
+        Product[] products =
+        [
+            deep, deep with { Batch = 2, SharesC = true }, deep with { M = 270, N = 10, K = 250 }, deep with { M = 200, N = 400, K = 10 },
+            deep with { M = 3, N = 4100, K = 16 },
+        ];
+        foreach (Product product in products)
+        {
+            Check(backend, product, random);
+        }
+    }
+
+    [Fact]
+    public void A_batch_of_large_products_is_its_products_one_by_one()
+    {
+        using IBackend<T> backend = CpuBackend.Create<T>(2);
+        Random random = new(17);
+        // Such a B is packed before, for all blocks of rows, unless each product has its own.
+        Product single = new(260, 520, 520), batch = single with { Batch = 2 };
+        T[] a = Product.Numbers(random, batch.LengthA), b = Product.Numbers(random, batch.LengthB);
+        T[] c = batch.Run(backend, a, b, [], new T[batch.LengthC]);
+        for (int i = 0; i < batch.Batch; i++)
+        {
+            T[] ofA = a[(i * single.LengthA)..((i + 1) * single.LengthA)], ofB = b[(i * single.LengthB)..((i + 1) * single.LengthB)];
+            T[] expected = single.Run(backend, ofA, ofB, [], new T[single.LengthC]);
+            Assert.Equal(expected, c[(i * single.LengthC)..((i + 1) * single.LengthC)]);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Flags))]
     public void Products_with_a_packed_B_agree_with_three_loops(SimdWidth width, bool transposeA, bool transposeB)
     {
         using IBackend<T> backend = CpuBackend.Create<T>(2, width);

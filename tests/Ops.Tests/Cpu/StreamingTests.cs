@@ -27,4 +27,14 @@ public class StreamingTests
             }
         }
     }
+
+    [Fact]
+    public void Vectors_that_are_not_aligned_are_not_streamed()
+    {
+        const int Length = 8 << 20;
+        Assert.True(Streaming.PaysByVectors<double, Simd256<double>>(new DeviceBuffer<double>(64, Length)));
+        Assert.False(Streaming.PaysByVectors<double, Simd256<double>>(new DeviceBuffer<double>(64 + 16, Length)));
+        Assert.True(Streaming.PaysByVectors<double, Simd256<double>>(new DeviceBuffer<double>(64 + 32, Length)));
+        Assert.False(Streaming.PaysByVectors<double, Simd512<double>>(new DeviceBuffer<double>(64 + 32, Length)));
+    }
 }
