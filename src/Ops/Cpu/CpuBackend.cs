@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using MiniGrad.Backends;
 
 namespace MiniGrad.Ops.Cpu;
@@ -11,13 +12,13 @@ public static class CpuBackend
     /// <param name="threads">How many threads share the work, the caller's included; 0 takes one per core. Results do not depend on it.</param>
     /// <param name="width">The vector width; by default <see cref="SimdSupport.Default"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="threads"/> is negative.</exception>
-    /// <exception cref="NotSupportedException">The processor lacks the width.</exception>
+    /// <exception cref="NotSupportedException">The processor lacks the width, or there are no vectors of <typeparamref name="T"/>.</exception>
     public static IBackend<T> Create<T>(int threads = 0, SimdWidth? width = null)
         where T : unmanaged, IFloatingPointIeee754<T> => CreateWithPool<T>(threads, width, new BufferPool(new NativeAllocator()));
 
     /// <summary>The same, with memory from a pool of the caller's, which is disposed with the backend.</summary>
     internal static IBackend<T> CreateWithPool<T>(int threads, SimdWidth? width, BufferPool pool)
-        where T : unmanaged, IFloatingPointIeee754<T> => Choose(width) switch
+        where T : unmanaged, IFloatingPointIeee754<T> => Choose<T>(width) switch
         {
             SimdWidth.Bits512 => New<T, Simd512<T>>(threads, pool),
             SimdWidth.Bits256 => New<T, Simd256<T>>(threads, pool),
@@ -38,7 +39,7 @@ public static class CpuBackend
     public static IDualBackend<T> CreateDual<T>(int threads = 0, SimdWidth? width = null)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
-        return Choose(width) switch
+        return Choose<T>(width) switch
         {
             SimdWidth.Bits512 => new DualBackend<T, Simd512<T>>(threads),
             SimdWidth.Bits256 => new DualBackend<T, Simd256<T>>(threads),
@@ -46,12 +47,18 @@ public static class CpuBackend
         };
     }
 
-    private static SimdWidth Choose(SimdWidth? width)
+    private static SimdWidth Choose<T>(SimdWidth? width)
+        where T : unmanaged
     {
         SimdWidth chosen = width ?? SimdSupport.Default;
         if (!SimdSupport.Has(chosen))
         {
             ThrowLacks(chosen);
+        }
+        if (chosen != SimdWidth.Scalar && !Vector128<T>.IsSupported)
+        {
+            throw new NotSupportedException(
+                $"There are no vectors of {typeof(T).Name}: take float or double, or SimdWidth.Scalar for one number at a time.");
         }
         return chosen;
     }
