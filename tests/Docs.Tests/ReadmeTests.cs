@@ -25,6 +25,14 @@ public partial class ReadmeTests
     }
 
     [Fact]
+    public void The_readme_lists_the_namespaces_its_programs_need()
+    {
+        string[] lines = Repository.Read("tests/Docs.Tests/ReadmeSnippets.cs").Split('\n');
+        string usings = string.Join('\n', lines.TakeWhile(line => line.StartsWith("using ", StringComparison.Ordinal)));
+        Assert.Contains($"```csharp\nusing MiniGrad;\n{usings}\n```", Repository.Readme, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_op_in_the_readme_is_the_file_in_the_repository() =>
         Assert.Contains($"```csharp\n{Repository.Read("src/Ops/Elementwise/Silu.cs")}```", Repository.Readme, StringComparison.Ordinal);
 
