@@ -95,7 +95,7 @@ internal static class HtmlReport
         string over = settings.Seeds.Count > 1 ? " Lines are medians over seeds, bands their range." : "";
         html.Append($"""
             <figure>
-            <img alt="{Escape(picture.Caption)}" width="{picture.Width}" height="{Picture.Height}"
+            <img alt="{Escape(picture.Caption)}" width="{picture.Width}" height="{Picture.Height}" style="max-width: {picture.Width * 3 / 2}px"
                  src="data:image/svg+xml;base64,{Base64(picture.ToSvg())}">
             <figcaption>{Escape($"{picture.Caption}. {picture.Explanation}")}{over}</figcaption>
             </figure>

@@ -104,7 +104,21 @@ internal abstract class Picture(IReadOnlyList<string> norms)
             plot.Axes.SetLimitsX(0, end * 1.02);
             SetVertical(plot, panel, least, most);
         }
+        else
+        {
+            ShowNothing(plot);
+        }
         return plot;
+    }
+
+    /// <summary>A panel without points, as of a run that was stopped before: without numbers too, which would be those of nothing.</summary>
+    private static void ShowNothing(Plot plot)
+    {
+        plot.Axes.SetLimits(0, 1, 0, 1);
+        plot.Axes.Left.TickGenerator = plot.Axes.Bottom.TickGenerator = new EmptyTickGenerator();
+        ScottPlot.Plottables.Text text = plot.Add.Text("nothing measured", .5, .5);
+        text.LabelFontSize = FontSize;
+        text.LabelAlignment = Alignment.MiddleCenter;
     }
 
     private static void Add(Plot plot, Panel panel, PanelCurve curve, DrawnPoint[] points)

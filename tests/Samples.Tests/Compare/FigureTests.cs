@@ -41,10 +41,13 @@ public class FigureTests
     }
 
     [Fact]
-    public void A_picture_of_no_runs_is_empty_but_is_one()
+    public void A_picture_of_no_runs_says_so_and_has_no_numbers()
     {
         LearningFigure figure = new([], Comparison.Settings, Metric.Test, Progress.Steps);
-        Assert.NotNull(XDocument.Parse(figure.ToSvg()).Root);
+        XElement svg = XDocument.Parse(figure.ToSvg()).Root!;
+        string[] words = [.. svg.Descendants(svg.Name.Namespace + "text").Select(element => element.Value.Trim())];
+        Assert.Contains("nothing measured", words);
+        Assert.DoesNotContain(words, word => double.TryParse(word, out _));
         Assert.NotEmpty(figure.ToPng());
     }
 
