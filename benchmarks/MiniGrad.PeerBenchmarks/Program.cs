@@ -24,7 +24,8 @@ static int Run(Options options)
     IEnumerable<PeerCase> cases = Groups.Cases(only).Where(peerCase => peerCase.Name.Contains(options.Case, StringComparison.Ordinal));
     if (!options.Serve && !cases.Any())
     {
-        Console.Error.WriteLine($"error: no case of {string.Join(", ", only.DefaultIfEmpty("any group"))} has '{options.Case}' in its name.");
+        Console.Error.WriteLine(
+            $"error: no case of {string.Join(", ", only.DefaultIfEmpty("any group"))} has '{options.Case}' in its name.");
         return 2;
     }
     NativeLoader.Load();

@@ -87,8 +87,8 @@ public static class SampleHost
     });
 
     /// <summary>
-    /// Refuses an unknown option, a value that is no number where one is needed, and what the parser would pass over: a word that belongs to
-    /// no option, an option without its value, a switch with one, and 0,1 for 0.1, which it reads as 1.
+    /// Refuses an unknown option, a value that is no number where one is needed, and what the parser would pass over: a word that belongs
+    /// to no option, an option without its value, a switch with one, and 0,1 for 0.1, which it reads as 1.
     /// </summary>
     private static void RequireValues(ReadOnlySpan<string> args, Type options)
     {

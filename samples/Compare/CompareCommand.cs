@@ -55,7 +55,8 @@ internal sealed class CompareCommand(ComparisonSettings settings, CompareOptions
     {
         IBackend<T>[] backends = schedule.SideBySide == 1
             ? [backend]
-            : [.. Enumerable.Range(0, schedule.SideBySide).Select(_ => DevicePicker.Create<T>(settings.Device, schedule.ThreadsEach, settings.Tf32))];
+            : [.. Enumerable.Range(0, schedule.SideBySide).Select(
+                _ => DevicePicker.Create<T>(settings.Device, schedule.ThreadsEach, settings.Tf32))];
         try
         {
             return ProgressDisplay.Show(console, output, settings, display =>

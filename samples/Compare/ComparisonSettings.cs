@@ -158,5 +158,6 @@ internal sealed record MetricNames(string Loss, string HeldOut, bool ScoresLoss)
 
     /// <summary>The score of a test in words.</summary>
     public string Describe(EpochResult epoch) =>
-        string.Create(CultureInfo.InvariantCulture, $"{Score} {(ScoresLoss ? $"{epoch.TestLoss:0.000}" : $"{100 * epoch.TestError:0.00} %")}");
+        string.Create(
+            CultureInfo.InvariantCulture, $"{Score} {(ScoresLoss ? $"{epoch.TestLoss:0.000}" : $"{100 * epoch.TestError:0.00} %")}");
 }

@@ -29,7 +29,8 @@ internal sealed class Experiment<T>(
     {
         RunResult?[] results = new RunResult?[settings.RunCount];
         ForEach(
-            Schedule.InOrder(settings), (backend, job) => results[job.Place] = Run(backend, job), () => whenIdle([.. results.OfType<RunResult>()]));
+            Schedule.InOrder(settings), (backend, job) => results[job.Place] = Run(backend, job),
+            () => whenIdle([.. results.OfType<RunResult>()]));
         return [.. results.OfType<RunResult>()];
     }
 

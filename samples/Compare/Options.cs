@@ -23,7 +23,8 @@ internal abstract class CompareOptions
     [Option("tf32", HelpText = "Let a GPU round the operands of matrix products to TF32: faster, with 10 bits of mantissa.")]
     public bool Tf32 { get; set; }
 
-    [Option("threads", Default = 0, HelpText = "Threads of the CPU, each training a network of its own; 0 is one per core. Results do not depend on it.")]
+    [Option("threads", Default = 0, HelpText = "Threads of the CPU, each training a network of its own; 0 is one per core. " +
+        "Results do not depend on it.")]
     public int Threads { get; set; }
 
     [Option("dtype", Default = "float", HelpText = "float or double.")]
@@ -68,7 +69,8 @@ internal sealed class MlpOptions : CompareOptions
 }
 
 /// <summary>What <c>lstm</c> was asked for, as typed; <see cref="LstmSettings"/> is what is made of it.</summary>
-[Verb("lstm", HelpText = "Train a recurrent network with each scheme on a task and report them side by side, with their hidden-state dynamics.")]
+[Verb("lstm", HelpText = "Train a recurrent network with each scheme on a task and report them side by side, " +
+    "with their hidden-state dynamics.")]
 internal sealed class LstmOptions : CompareOptions
 {
     public const string DefaultNorms = "none,layer,batch,weight,rms";
@@ -109,7 +111,8 @@ internal sealed class LstmOptions : CompareOptions
     [Option("batch-sizes", HelpText = "Sequences in a batch, separated by commas (default: by task).")]
     public string? BatchSizes { get; set; }
 
-    [Option("epochs", HelpText = "How often --epoch-steps are trained and then tested (default: by task; the 3 of --by pixel are too few to learn).")]
+    [Option("epochs", HelpText = "How often --epoch-steps are trained and then tested " +
+        "(default: by task; the 3 of --by pixel are too few to learn).")]
     public int? Epochs { get; set; }
 
     [Option("epoch-steps", Default = 100, HelpText = "Training steps between tests.")]

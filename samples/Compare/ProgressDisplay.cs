@@ -22,7 +22,8 @@ internal interface IRunObserver
 /// <summary>Shows how runs get on: bars on a terminal, one line per epoch elsewhere.</summary>
 internal static class ProgressDisplay
 {
-    public static TResult Show<TResult>(IAnsiConsole console, TextWriter output, ComparisonSettings settings, Func<IProgressDisplay, TResult> work) =>
+    public static TResult Show<TResult>(
+        IAnsiConsole console, TextWriter output, ComparisonSettings settings, Func<IProgressDisplay, TResult> work) =>
         console.Profile.Capabilities.Interactive
             ? console.Progress()
                 .AutoClear(true)

@@ -36,9 +36,11 @@ internal static class Program
         // The model: a character (one-hot) -> LSTM -> a score for each character that may come next. The seed makes its first weights.
         int characters = text.Alphabet.Length;
         using Lstm<float> model = new(
-            backend, characters, options.Hidden, new Philox(options.Seed), Choices.RecurrentNorm(options.Norm), options.Layers, outputs: characters);
+            backend, characters, options.Hidden, new Philox(options.Seed), Choices.RecurrentNorm(options.Norm), options.Layers,
+            outputs: characters);
         using Adam<float> optimizer = new(model.Parameters, options.LearningRate);
-        output.WriteLine($"{model.ParameterCount:N0} parameters, norm {options.Norm}, batch size {options.BatchSize}, length {options.Length}");
+        output.WriteLine(
+            $"{model.ParameterCount:N0} parameters, norm {options.Norm}, batch size {options.BatchSize}, length {options.Length}");
         if (options.Verbose)
         {
             output.WriteLine($"device: {DevicePicker.Describe(options.Device, backend)}");
@@ -111,7 +113,8 @@ internal static class Program
     private static double Validate(Lstm<float> model, Tape<float> tape, TextData text, Options options)
     {
         // As many places at once as a short text has room for.
-        int streams = Math.Clamp(text.Validation.Length / (options.Length + 1), 1, 32), steps = Math.Min(options.Length, text.Validation.Length - 1);
+        int streams = Math.Clamp(text.Validation.Length / (options.Length + 1), 1, 32);
+        int steps = Math.Min(options.Length, text.Validation.Length - 1);
         TextPieces<float> pieces = new(text.Validation, text.Alphabet.Length, streams, steps);
         using CarriedState<float> state = new(model, tape.Backend, streams);
         int count = options.DryRun ? 1 : pieces.Count;

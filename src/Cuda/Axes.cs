@@ -35,7 +35,7 @@ internal readonly struct Axes
     }
 
     /// <summary>
-    /// Whether runs of <paramref name="pack"/> elements from any multiple of it on stay within the last axis, stepping by one or not at all.
+    /// Whether runs of <paramref name="pack"/> elements from any multiple of it stay within the last axis, stepping by one or not at all.
     /// </summary>
     public bool TakesPacks(int pack)
     {

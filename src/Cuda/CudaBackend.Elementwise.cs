@@ -93,7 +93,8 @@ internal sealed partial class CudaBackend<T>
             for (int i = 0; i < count; i++)
             {
                 UpdateCall<T> call = calls[i];
-                nint value = call.Value.Address, gradient = call.Gradient.Address, state0 = call.State0.Address, state1 = call.State1.Address;
+                nint value = call.Value.Address, gradient = call.Gradient.Address;
+                nint state0 = call.State0.Address, state1 = call.State1.Address;
                 int length = call.Value.Length, packs = IsAligned(value | gradient | state0 | state1) ? length / PackSize : 0;
                 entries[i] = new UpdateEntry(value, gradient, state0, state1, length, packs, blocks);
                 blocks += (int)Blocks(Math.Max(packs, length - (packs * PackSize)));

@@ -20,7 +20,8 @@ internal sealed partial class CudaBackend<T>
         device.MakeCurrent();
         int length = call.Shape.ElementCount;
         device.Launch(Copies("copy"), Blocks(length), Threads, new CopyArguments<T>(
-            call.X.Address, call.Y.Address, length, call.Accumulate ? 1 : 0, call.Scale, new Axes(call.Shape, call.StridesX, call.StridesY)));
+            call.X.Address, call.Y.Address, length, call.Accumulate ? 1 : 0, call.Scale,
+            new Axes(call.Shape, call.StridesX, call.StridesY)));
     }
 
     public void Gather(DeviceBuffer<T> table, DeviceBuffer<int> indices, DeviceBuffer<T> y, int rowLength)

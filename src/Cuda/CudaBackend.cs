@@ -11,11 +11,12 @@ public static class CudaBackend
 {
     /// <summary>A backend on a GPU.</summary>
     /// <param name="options">Which device, and how it computes; by default the first one, in full precision.</param>
-    /// <exception cref="CudaUnavailableException">There is no driver or device, or a library is missing; the message says which.</exception>
+    /// <exception cref="CudaUnavailableException">A driver, a device or a library is missing; the message says which.</exception>
     /// <exception cref="CudaException">A call into CUDA failed.</exception>
     /// <exception cref="NotSupportedException"><typeparamref name="T"/> is neither float nor double.</exception>
     public static IBackend<T> Create<T>(CudaOptions? options = null)
-        where T : unmanaged, IFloatingPointIeee754<T> => CreateWithPool<T>(options ?? new CudaOptions(), allocator => new BufferPool(allocator));
+        where T : unmanaged, IFloatingPointIeee754<T> =>
+        CreateWithPool<T>(options ?? new CudaOptions(), allocator => new BufferPool(allocator));
 
     /// <summary>Why there can be no backend on a GPU here, in one sentence; null if there can.</summary>
     public static string? Refusal(CudaOptions? options = null)
@@ -135,7 +136,8 @@ internal sealed partial class CudaBackend<T> : IBackend<T>
         {
             string source = DeviceSource<TKernel>.Text ?? throw new NotSupportedException(
                 $"{typeof(TKernel).Name} has no DeviceSource, so only a CPU backend can run it.");
-            string check = $"static_assert(sizeof(Arguments) == {Unsafe.SizeOf<TKernel>()}, \"Arguments differ from the fields of the kernel\");";
+            string check =
+                $"static_assert(sizeof(Arguments) == {Unsafe.SizeOf<TKernel>()}, \"Arguments differ from the fields of the kernel\");";
             function = kernels.Load(typeof(TKernel), "run_kernel", "run", $"{source}\n{check}\n");
         }
         device.Launch(function, (items + grain - 1) / grain, Threads, new RunArguments<TKernel>(kernel, items, grain));
@@ -197,7 +199,8 @@ internal sealed partial class CudaBackend<T> : IBackend<T>
     }
 
     /// <summary>Blocks for a kernel whose threads each take every n-th item.</summary>
-    private long Blocks(long items) => Math.Clamp((items + Threads - 1) / Threads, 1, BlocksPerMultiprocessor * (long)device.Multiprocessors);
+    private long Blocks(long items) =>
+        Math.Clamp((items + Threads - 1) / Threads, 1, BlocksPerMultiprocessor * (long)device.Multiprocessors);
 
     /// <summary>The source of a fused kernel, put together once: every op asks whether there is one.</summary>
     private static class DeviceSource<TKernel>

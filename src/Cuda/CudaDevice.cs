@@ -113,7 +113,8 @@ internal sealed unsafe class CudaDevice : IDisposable
         if (version < OldestDriver)
         {
             throw new CudaUnavailableException(
-                $"The NVIDIA driver is too old: it supports CUDA {VersionText(version)}, and {VersionText(OldestDriver)} is needed. Update it.");
+                $"The NVIDIA driver is too old: it supports CUDA {VersionText(version)}, and {VersionText(OldestDriver)} is needed. " +
+                "Update it.");
         }
         CudaError.Check(Driver.cuDeviceGetCount(&count), nameof(Driver.cuDeviceGetCount));
         if (ordinal < 0 || ordinal >= count)

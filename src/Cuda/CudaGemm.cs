@@ -48,7 +48,9 @@ internal sealed unsafe class CudaGemm<T> : IDisposable
         for (int i = 0; i < (isSum ? call.Batch : 1); i++)
         {
             Product<T> product = new(
-                call.A.Address + ((nint)i * call.StrideA * sizeof(T)), call.B.Address + ((nint)i * call.StrideB * sizeof(T)), call.C.Address,
+                call.A.Address + ((nint)i * call.StrideA * sizeof(T)),
+                call.B.Address + ((nint)i * call.StrideB * sizeof(T)),
+                call.C.Address,
                 call.TransposeA ? CuBlas.Transpose : CuBlas.NoTranspose, call.TransposeB ? CuBlas.Transpose : CuBlas.NoTranspose,
                 call.M, call.N, call.K, call.TransposeA ? call.M : call.K, call.TransposeB ? call.K : call.N,
                 isSum ? 1 : call.Batch, call.StrideA, call.StrideB, call.StrideC, call.Alpha, accumulate || i > 0 ? T.One : T.Zero);
@@ -104,16 +106,16 @@ internal sealed unsafe class CudaGemm<T> : IDisposable
         {
             CudaError.CheckBlas(
                 CuBlas.cublasSgemmStridedBatched(
-                    handle.Raw, p.OpB, p.OpA, p.N, p.M, p.K, (float*)alpha, (float*)p.B, p.RowB, p.StrideB, (float*)p.A, p.RowA, p.StrideA,
-                    (float*)beta, (float*)p.C, p.N, p.StrideC, p.Batch),
+                    handle.Raw, p.OpB, p.OpA, p.N, p.M, p.K, (float*)alpha, (float*)p.B, p.RowB, p.StrideB,
+                    (float*)p.A, p.RowA, p.StrideA, (float*)beta, (float*)p.C, p.N, p.StrideC, p.Batch),
                 nameof(CuBlas.cublasSgemmStridedBatched));
         }
         else
         {
             CudaError.CheckBlas(
                 CuBlas.cublasDgemmStridedBatched(
-                    handle.Raw, p.OpB, p.OpA, p.N, p.M, p.K, (double*)alpha, (double*)p.B, p.RowB, p.StrideB, (double*)p.A, p.RowA, p.StrideA,
-                    (double*)beta, (double*)p.C, p.N, p.StrideC, p.Batch),
+                    handle.Raw, p.OpB, p.OpA, p.N, p.M, p.K, (double*)alpha, (double*)p.B, p.RowB, p.StrideB,
+                    (double*)p.A, p.RowA, p.StrideA, (double*)beta, (double*)p.C, p.N, p.StrideC, p.Batch),
                 nameof(CuBlas.cublasDgemmStridedBatched));
         }
     }

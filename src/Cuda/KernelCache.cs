@@ -15,7 +15,7 @@ internal sealed class KernelCache<T>(CudaDevice device) : IDisposable
     private readonly Dictionary<string, ModuleHandle> modules = [];
     private readonly Dictionary<(Type Type, string Entry, ulong Hash), Kernel> kernels = [];
 
-    /// <summary>Finds the kernel <paramref name="entry"/> for a type of formula, and for the hash of its text if one type has several.</summary>
+    /// <summary>Finds the kernel <paramref name="entry"/> for a type of formula, and the hash of its text if it has several.</summary>
     public bool TryGet(Type type, string entry, out Kernel kernel, ulong hash = 0) => kernels.TryGetValue((type, entry, hash), out kernel);
 
     /// <summary>Compiles the kernel from the functions of its formula and one of the files in Kernels.</summary>

@@ -13,7 +13,7 @@ public sealed class KernelCompilationException : Exception
     }
 }
 
-/// <summary>Compiles CUDA C for one device with NVRTC: to its machine code, or to PTX if the compiler does not know so new a device.</summary>
+/// <summary>Compiles CUDA C for one device with NVRTC: to machine code, or to PTX if the compiler does not know so new a device.</summary>
 internal sealed unsafe class KernelCompiler
 {
     private readonly byte[][] options;

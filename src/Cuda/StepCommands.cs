@@ -28,7 +28,8 @@ internal sealed unsafe class KernelCommand(in Kernel kernel, uint blocks, uint t
     /// <summary>Whether this is the same launch but for its arguments, which it then takes over.</summary>
     public bool Takes(in Kernel other, uint otherBlocks, uint otherThreads, ReadOnlySpan<byte> otherArguments)
     {
-        if (other.Function != kernel.Function || otherBlocks != blocks || otherThreads != threads || otherArguments.Length != arguments.Length)
+        if (other.Function != kernel.Function || otherBlocks != blocks || otherThreads != threads ||
+            otherArguments.Length != arguments.Length)
         {
             return false;
         }

@@ -7,10 +7,10 @@ namespace MiniGrad.Cuda;
 /// </summary>
 /// <remarks>
 /// <para>The C# of a step runs every time, which costs little; its commands are only compared with those of the step before. Numbers that
-/// change from step to step, such as the corrected rate of Adam or the state of a dropout mask, are arguments of kernels: the driver is told
-/// the new ones for those nodes, which are one for an optimizer and one for each mask. In device memory they would cost a copy in every
-/// step and a load in every thread. If anything else differs (a shape, the address of a matrix, a command), all of it is queued one by one
-/// and learned anew. So results never depend on this class.</para>
+/// change from step to step, such as the corrected rate of Adam or the state of a dropout mask, are arguments of kernels: the driver is
+/// told the new ones for those nodes, which are one for an optimizer and one for each mask. In device memory they would cost a copy in
+/// every step and a load in every thread. If anything else differs (a shape, the address of a matrix, a command), all of it is queued one
+/// by one and learned anew. So results never depend on this class.</para>
 /// <para>A step that waits in the middle, as clipping does for the length of the gradient, has a graph before and one after.</para>
 /// </remarks>
 internal sealed class StepGraph(CudaDevice device, CudaAllocator allocator, BufferPool pool) : IDisposable

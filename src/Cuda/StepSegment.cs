@@ -112,7 +112,8 @@ internal sealed unsafe class StepSegment(CudaDevice device, CudaAllocator alloca
 
     private void Capture()
     {
-        CudaError.Check(Driver.cuStreamBeginCapture_v2(device.Stream.Raw, Driver.CaptureThreadLocal), nameof(Driver.cuStreamBeginCapture_v2));
+        CudaError.Check(
+            Driver.cuStreamBeginCapture_v2(device.Stream.Raw, Driver.CaptureThreadLocal), nameof(Driver.cuStreamBeginCapture_v2));
         nint captured = 0, made;
         int code;
         try

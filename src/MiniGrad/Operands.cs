@@ -38,7 +38,7 @@ public static class Operands
         return tape;
     }
 
-    /// <summary>The shape of an operand, where an op needs it before it calls <see cref="TapeOf{T}(string, ReadOnlySpan{Tensor{T}})"/>.</summary>
+    /// <summary>The shape of an operand, where an op needs it before <see cref="TapeOf{T}(string, ReadOnlySpan{Tensor{T}})"/>.</summary>
     /// <exception cref="InvalidOperationException">The operand is stale or <c>default</c>; reported under the op's name.</exception>
     public static Shape ShapeOf<T>(string op, Tensor<T> operand)
         where T : unmanaged, IFloatingPointIeee754<T> => TapeOf(op, operand).Tensors[operand].Shape;

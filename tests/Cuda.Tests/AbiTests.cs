@@ -49,7 +49,8 @@ public partial class AbiTests
 
     private static readonly Dictionary<string, MethodInfo> Imports = new[] { typeof(Driver), typeof(Nvrtc), typeof(CuBlas) }
         .SelectMany(type => type.GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly))
-        .Where(method => method.Name.StartsWith("cu", StringComparison.Ordinal) || method.Name.StartsWith("nvrtc", StringComparison.Ordinal))
+        .Where(method => method.Name.StartsWith("cu", StringComparison.Ordinal) ||
+            method.Name.StartsWith("nvrtc", StringComparison.Ordinal))
         .ToDictionary(method => method.Name);
 
     private static IEnumerable<string> Lines => File.ReadLines(Path.Combine(AppContext.BaseDirectory, "Abi.txt"))

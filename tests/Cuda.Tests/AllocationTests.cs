@@ -20,7 +20,8 @@ public class AllocationTests : DeviceTest
     {
         using CudaBackend<float> backend = Create<float>();
         using Mlp<float> model = new(backend, Inputs, [4], Outputs, new Philox(1), scheme, Activation.Relu);
-        AssertAllocatesNothing(backend, model, whole, (tape, x) => model.Forward(tape.Constant(x, new Shape(Rows, Inputs)), Phase.Training));
+        AssertAllocatesNothing(
+            backend, model, whole, (tape, x) => model.Forward(tape.Constant(x, new Shape(Rows, Inputs)), Phase.Training));
     }
 
     [Theory]

@@ -6,7 +6,8 @@ namespace MiniGrad.Cuda.Tests;
 [Trait(SoftwareDeviceTest.Needs, "clang")]
 public class ClangTests
 {
-    private static readonly string? Clang = Enumerable.Range(16, 10).Reverse().Select(version => $"clang++-{version}").FirstOrDefault(Tool.Exists);
+    private static readonly string? Clang =
+        Enumerable.Range(16, 10).Reverse().Select(version => $"clang++-{version}").FirstOrDefault(Tool.Exists);
 
     public static TheoryData<string> Kernels => [.. KernelSources.Names.Where(name => KernelSources.Of<float>(name) is not null)];
 
@@ -43,9 +44,9 @@ public class ClangTests
         {
             File.WriteAllText(file, source);
             Tool.Run(
-                Clang!, "-x", "cuda", "--cuda-device-only", "-nocudainc", "-nocudalib", "-std=c++17", "-O2", "-fdeclspec", "--cuda-gpu-arch=sm_90",
-                "--cuda-feature=+ptx78", "-Wno-unknown-cuda-version", "-include", Path.Combine(AppContext.BaseDirectory, "Compilers", "clang_cuda.h"),
-                "-S", file, "-o", file + ".ptx");
+                Clang!, "-x", "cuda", "--cuda-device-only", "-nocudainc", "-nocudalib", "-std=c++17", "-O2", "-fdeclspec",
+                "--cuda-gpu-arch=sm_90", "--cuda-feature=+ptx78", "-Wno-unknown-cuda-version",
+                "-include", Path.Combine(AppContext.BaseDirectory, "Compilers", "clang_cuda.h"), "-S", file, "-o", file + ".ptx");
             return File.ReadAllText(file + ".ptx");
         }
         finally

@@ -59,7 +59,8 @@ public class DeviceStrictnessTests : SoftwareDeviceTest
     private static ModuleHandle Load(CudaDevice device, string statement)
     {
         string source = KernelCache<float>.Source("", "copies") +
-            $"extern \"C\" __global__ void faulty(FillArguments fill)\n{{\nstruct {{ real* x; unsigned length; }} k = {{fill.y, fill.length}};\n{statement}\n}}\n";
+            "extern \"C\" __global__ void faulty(FillArguments fill)\n{\n" +
+            $"struct {{ real* x; unsigned length; }} k = {{fill.y, fill.length}};\n{statement}\n}}\n";
         return new ModuleHandle(device.Context, new KernelCompiler(9, 0).Compile("faulty", source));
     }
 

@@ -125,7 +125,8 @@ public class FaultTests : SoftwareDeviceTest
     }
 
     // cuGetErrorName and the like.
-    private static bool IsText(string name) => name.Contains("Error", StringComparison.Ordinal) || name.Contains("Status", StringComparison.Ordinal);
+    private static bool IsText(string name) =>
+        name.Contains("Error", StringComparison.Ordinal) || name.Contains("Status", StringComparison.Ordinal);
 
     /// <summary>Something that calls the entry point, and its argument when all but giving back is done.</summary>
     private static Action<Action> WorkThatCalls(string entry) => entry switch

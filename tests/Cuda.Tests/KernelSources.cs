@@ -6,10 +6,11 @@ using MiniGrad.Ops;
 
 namespace MiniGrad.Cuda.Tests;
 
-/// <summary>The source of every kernel there is: of each formula and fused kernel in the product's assemblies, for both element types.</summary>
+/// <summary>The source of every kernel: of each formula and fused kernel in the product's assemblies, for both element types.</summary>
 internal static class KernelSources
 {
-    private static readonly Type[] Families = [typeof(IUnaryOp<>), typeof(IBinaryOp<>), typeof(IReduction<>), typeof(IUpdateRule<>), typeof(IKernel<>)];
+    private static readonly Type[] Families =
+        [typeof(IUnaryOp<>), typeof(IBinaryOp<>), typeof(IReduction<>), typeof(IUpdateRule<>), typeof(IKernel<>)];
 
     private static readonly Type[] Definitions = [.. new[] { typeof(Tape<>).Assembly, typeof(AddExtensions).Assembly }
         .SelectMany(assembly => assembly.GetTypes())
@@ -38,7 +39,8 @@ internal static class KernelSources
     /// <summary>The device source of a fused kernel.</summary>
     public static string? DeviceSource<T>(Type kernel)
         where T : unmanaged, IFloatingPointIeee754<T> => (string?)typeof(KernelSources)
-            .GetMethod(nameof(SourceOf), BindingFlags.Static | BindingFlags.NonPublic)!.MakeGenericMethod(typeof(T), kernel).Invoke(null, null);
+            .GetMethod(nameof(SourceOf), BindingFlags.Static | BindingFlags.NonPublic)!
+            .MakeGenericMethod(typeof(T), kernel).Invoke(null, null);
 
     private static string? Functions<T>(Type type, out string template)
         where T : unmanaged, IFloatingPointIeee754<T>
@@ -70,8 +72,9 @@ internal static class KernelSources
         IEnumerable<Type[]> choices = [[element]];
         foreach (Type parameter in definition.GetGenericArguments().Skip(1))
         {
-            Type[] candidates = [.. definition.Assembly.GetTypes().Where(type => type is { IsValueType: true, IsGenericTypeDefinition: false }
-                && parameter.GetGenericParameterConstraints().Where(constraint => constraint.IsInterface).All(type.IsAssignableTo))];
+            Type[] candidates = [.. definition.Assembly.GetTypes().Where(type =>
+                type is { IsValueType: true, IsGenericTypeDefinition: false } &&
+                parameter.GetGenericParameterConstraints().Where(constraint => constraint.IsInterface).All(type.IsAssignableTo))];
             choices = [.. choices.SelectMany(chosen => candidates.Select(candidate => (Type[])[.. chosen, candidate]))];
         }
         return choices.Select(arguments => definition.MakeGenericType(arguments));

@@ -20,7 +20,8 @@ public class LibrarySearchTests
     [Fact]
     public void A_variable_with_a_relative_path_is_refused()
     {
-        CudaUnavailableException refusal = Assert.Throws<CudaUnavailableException>(() => Candidates("nvrtc", ("MINIGRAD_LIBNVRTC", "lib/libnvrtc.so")));
+        CudaUnavailableException refusal = Assert.Throws<CudaUnavailableException>(
+            () => Candidates("nvrtc", ("MINIGRAD_LIBNVRTC", "lib/libnvrtc.so")));
         Assert.Contains("MINIGRAD_LIBNVRTC=lib/libnvrtc.so: must be an absolute path", refusal.Message, StringComparison.Ordinal);
     }
 
@@ -29,7 +30,10 @@ public class LibrarySearchTests
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Names of Linux.");
         Assert.Equal(
-            ["/opt/cuda/lib64/libnvrtc.so.12", "libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.11.2", "/usr/local/cuda/lib64/libnvrtc.so.12"],
+            [
+                "/opt/cuda/lib64/libnvrtc.so.12", "libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.11.2",
+                "/usr/local/cuda/lib64/libnvrtc.so.12",
+            ],
             LibrarySearch.For("nvrtc").Candidates(
                 name => name == "CUDA_PATH" ? "cuda" : name == "CUDA_HOME" ? "/opt/cuda" : null,
                 path => path.EndsWith("lib64/libnvrtc.so.12", StringComparison.Ordinal)));

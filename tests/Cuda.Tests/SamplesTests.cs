@@ -19,7 +19,8 @@ public sealed partial class SamplesTests : DeviceTest
             using Folder folder = new();
             string file = folder.File("epochs.csv");
             string output = Run(
-                Samples.Mlp.Program.Run, $"--dry-run --epochs 2 --batch-size 32 --hidden 32 --threads 1 {options} --device {device} --csv {file}");
+                Samples.Mlp.Program.Run,
+                $"--dry-run --epochs 2 --batch-size 32 --hidden 32 --threads 1 {options} --device {device} --csv {file}");
             Assert.Contains(device == "cuda" ? "on cuda, " : "on cpu", output, StringComparison.Ordinal);
             Assert.Equal(device == "cuda", output.Contains("\n4 of 6 training steps were launched as graphs\n", StringComparison.Ordinal));
             return [.. File.ReadLines(file).Skip(1).SelectMany(line => line.Split(',').Skip(2).Take(3)).Select(Number)];
@@ -56,7 +57,8 @@ public sealed partial class SamplesTests : DeviceTest
         JsonNode Results(string device)
         {
             using Folder folder = new();
-            string[] words = [.. options.Split(' '), "--dry-run", "--verbose", "--threads", "1", "--device", device, "--out", folder.File("out")];
+            string[] words =
+                [.. options.Split(' '), "--dry-run", "--verbose", "--threads", "1", "--device", device, "--out", folder.File("out")];
             Run((args, output, error) => Samples.Compare.Program.Run(args, output, error, TestContext.Current.CancellationToken), words);
             return JsonNode.Parse(File.ReadAllText(folder.File("out/results.json")))!;
         }

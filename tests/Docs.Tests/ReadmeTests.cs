@@ -19,7 +19,8 @@ public partial class ReadmeTests
     {
         string source = Repository.Read("tests/Docs.Tests/ReadmeSnippets.cs");
         string start = $"        // <{name}>\n", end = $"        // </{name}>\n";
-        string[] lines = source[(source.IndexOf(start, StringComparison.Ordinal) + start.Length)..source.IndexOf(end, StringComparison.Ordinal)].Split('\n');
+        int from = source.IndexOf(start, StringComparison.Ordinal) + start.Length;
+        string[] lines = source[from..source.IndexOf(end, StringComparison.Ordinal)].Split('\n');
         string snippet = string.Join('\n', lines.Select(line => line.Length > 8 ? line[8..] : line));
         Assert.Contains($"```csharp\n{snippet}```", Repository.Readme, StringComparison.Ordinal);
     }

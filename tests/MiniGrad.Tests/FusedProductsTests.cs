@@ -5,7 +5,7 @@ using MiniGrad.Training;
 
 namespace MiniGrad.Tests;
 
-/// <summary>A weight gradient multiplied out during the update gives what one multiplied out before it gives, whatever happens in between.</summary>
+/// <summary>A weight gradient multiplied out during the update gives the same as before it, whatever happens in between.</summary>
 public sealed class FusedProductsTests : IDisposable
 {
     private const int Inputs = 37, Outputs = 53;

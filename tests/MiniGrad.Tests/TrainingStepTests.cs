@@ -30,7 +30,8 @@ public class TrainingStepTests
             {
                 cases.Add(optimizer, NormalizationScheme.Layer);
             }
-            foreach (NormalizationScheme scheme in Enum.GetValues<NormalizationScheme>().Where(scheme => scheme != NormalizationScheme.Layer))
+            foreach (NormalizationScheme scheme in Enum.GetValues<NormalizationScheme>().Where(
+                scheme => scheme != NormalizationScheme.Layer))
             {
                 cases.Add("Adam", scheme);
             }

@@ -23,8 +23,8 @@ public static class OpCases
     public static OpCase Get(string name) => ByName[name];
 
     /// <summary>
-    /// The methods that carry the attribute, once for each. Extension members count by the static method that they compile to; the nested types that
-    /// mirror them for the compiler do not.
+    /// The methods that carry the attribute, once for each. Extension members count by the static method that they compile to; the nested
+    /// types that mirror them for the compiler do not.
     /// </summary>
     public static IEnumerable<(MethodInfo Method, GradCheckAttribute Case)> Methods =>
         from type in typeof(AddExtensions).Assembly.GetTypes()
@@ -113,7 +113,8 @@ public sealed class OpCase
         if (method.ReturnType != typeof(Tensor<T>) || tensors != Shapes.Count)
         {
             throw new InvalidOperationException(
-                $"{Name}: {definition} takes {tensors} tensors first, the case has {Shapes.Count} shapes, and the result must be a tensor.");
+                $"{Name}: {definition} takes {tensors} tensors first, the case has {Shapes.Count} shapes, " +
+                "and the result must be a tensor.");
         }
         DynamicMethod call = new(Name, typeof(Tensor<T>), [typeof(Tensor<T>[])], typeof(OpCase).Module, skipVisibility: true);
         ILGenerator il = call.GetILGenerator();
@@ -158,8 +159,8 @@ public sealed class OpCase
                 break;
             default:
                 throw new InvalidOperationException(
-                    $"{Name}: argument {parameter.Name} is no tensor and has no default that is supported here; put [GradCheck] on a private " +
-                    "method of tensors alone that fixes it.");
+                    $"{Name}: argument {parameter.Name} is no tensor and has no default that is supported here; " +
+                    "put [GradCheck] on a private method of tensors alone that fixes it.");
         }
     }
 }

@@ -28,7 +28,9 @@ public class DevicePickerTests
     {
         using IBackend<float> backend = DevicePicker.Create<float>("auto", 1);
         Assert.StartsWith("cpu", backend.Name, StringComparison.Ordinal);
-        Assert.EndsWith("(auto: MINIGRAD_LIBCUDA=/no/driver: could not be loaded as the NVIDIA driver.)", DevicePicker.Describe("auto", backend), StringComparison.Ordinal);
+        Assert.EndsWith(
+            "(auto: MINIGRAD_LIBCUDA=/no/driver: could not be loaded as the NVIDIA driver.)",
+            DevicePicker.Describe("auto", backend), StringComparison.Ordinal);
         Assert.Equal(backend.Name, DevicePicker.Describe("cpu", backend));
     }
 }

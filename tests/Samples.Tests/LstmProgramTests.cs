@@ -15,7 +15,8 @@ public sealed partial class LstmProgramTests : IDisposable
     {
         foreach (string norm in Choices.RecurrentNorms)
         {
-            CommandRun run = Run("--dry-run", "--norm", norm, "--hidden", "8", "--batch-size", "4", "--length", "6", "--threads", "1", "--verbose");
+            CommandRun run = Run(
+                "--dry-run", "--norm", norm, "--hidden", "8", "--batch-size", "4", "--length", "6", "--threads", "1", "--verbose");
             run.RequireSuccess();
             Assert.Contains($"norm {norm}", run.Output, StringComparison.Ordinal);
             Assert.Contains("step 3/3  bits per character: train", run.Output, StringComparison.Ordinal);
@@ -30,8 +31,8 @@ public sealed partial class LstmProgramTests : IDisposable
         string path = directory.File("text.txt");
         File.WriteAllText(path, string.Concat(Enumerable.Repeat("left, right!\n", 400)));
         CommandRun run = Run(
-            "--text", path, "--hidden", "24", "--batch-size", "4", "--length", "13", "--epochs", "2", "--lr", "0.02", "--temperature", "0.1",
-            "--report-every", "1000", "--sample", "60", "--threads", "1");
+            "--text", path, "--hidden", "24", "--batch-size", "4", "--length", "13", "--epochs", "2", "--lr", "0.02",
+            "--temperature", "0.1", "--report-every", "1000", "--sample", "60", "--threads", "1");
         run.RequireSuccess();
         double bits = double.Parse(Validation().Match(run.Output).Groups[1].Value, CultureInfo.InvariantCulture);
         Assert.InRange(bits, 0, 0.1);

@@ -1,6 +1,6 @@
 namespace MiniGrad.Benchmarks.GemmLadder;
 
-/// <summary>The two inner loops exchanged: a row of C gets multiples of rows of B, and memory is read in the order in which it lies.</summary>
+/// <summary>The two inner loops exchanged: a row of C gets multiples of rows of B, and memory is read in the order it lies in.</summary>
 internal sealed unsafe class Step2RowOrder : LadderStep
 {
     public override string Name => "2 row order";

@@ -14,7 +14,7 @@ internal static unsafe class Tile
     /// <summary>What a step over K reads: 6 numbers of A and 32 of B, for 2 x 6 x 32 operations.</summary>
     public const double Intensity = 2.0 * Rows * Columns / (4 * (Rows + Columns));
 
-    /// <summary>C (+)= A B. Row r of A at step k is <c>a[r rowA + k stepA]</c>, the row of B at step k starts at <c>b[k stepB]</c>.</summary>
+    /// <summary>C (+)= A B. Row r of A at step k is <c>a[r rowA + k stepA]</c>, B's row at step k starts at <c>b[k stepB]</c>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Multiply(int depth, float* a, nint rowA, nint stepA, float* b, nint stepB, float* c, nint rowC, bool add)
     {

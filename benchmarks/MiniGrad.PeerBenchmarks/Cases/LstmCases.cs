@@ -22,7 +22,8 @@ internal static class LstmCases
     ];
 
     // As many steps as sequential MNIST by pixel, the longest sequences of the samples.
-    private static readonly LstmSetup Long = new(Hidden: 128, Steps: 784, Batch: 32, InputSize: 28, Layers: 1, RecurrentNormalization.Layer);
+    private static readonly LstmSetup Long =
+        new(Hidden: 128, Steps: 784, Batch: 32, InputSize: 28, Layers: 1, RecurrentNormalization.Layer);
 
     public static IEnumerable<PeerCase> All() =>
     [

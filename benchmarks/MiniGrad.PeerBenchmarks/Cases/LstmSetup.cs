@@ -18,8 +18,8 @@ internal sealed record LstmSetup(int Hidden, int Steps, int Batch, int InputSize
     public string Name =>
         $"lstm/h{Hidden}-t{Steps}-b{Batch}-i{InputSize}{(Layers > 1 ? $"-l{Layers}" : "")}/{Scheme.ToString().ToLowerInvariant()}";
 
-    // With random weights and gains of 1 a normalized network is chaotic: within hundreds of steps rounding decides what it does, and nobody's
-    // result could be checked. Smaller gains, those of recurrent batch norm, change no time.
+    // With random weights and gains of 1 a normalized network is chaotic: within hundreds of steps rounding decides what it does, and
+    // nobody's result could be checked. Smaller gains, those of recurrent batch norm, change no time.
     private const double CalmGain = 0.1;
 
     /// <summary>The cell: each scheme's published one, with <see cref="CalmGain">small gains</see>.</summary>

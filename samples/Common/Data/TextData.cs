@@ -49,7 +49,7 @@ public sealed class TextData
     }
 
     /// <summary>A text file in UTF-8, its line ends as \n.</summary>
-    /// <exception cref="InputException">The file cannot be read, is no such text, is short, or has too many distinct characters.</exception>
+    /// <exception cref="InputException">The file cannot be read, is no such text, is short or has too many distinct characters.</exception>
     public static TextData FromFile(string path)
     {
         string text;

@@ -28,7 +28,8 @@ public sealed class TextPieces<T>
         if (Count < 1)
         {
             throw new InputException(
-                $"--batch-size {streams} --length {steps}: need more than {(long)streams * steps} characters, but there are {text.Length}.");
+                $"--batch-size {streams} --length {steps}: need more than {(long)streams * steps} characters, " +
+                $"but there are {text.Length}.");
         }
         targets = new int[steps * streams];
         oneHot = new T[steps * streams * alphabetSize];

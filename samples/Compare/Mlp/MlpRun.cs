@@ -5,7 +5,7 @@ using MiniGrad.Training;
 
 namespace MiniGrad.Samples.Compare;
 
-/// <summary>One perceptron with its optimizer, trained once. The seed alone decides the first weights and the order of the images.</summary>
+/// <summary>One perceptron with its optimizer, trained once. The seed alone decides the first weights and the images' order.</summary>
 internal sealed class MlpRun<T> : TrainingRun<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {

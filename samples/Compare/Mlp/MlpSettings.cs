@@ -32,8 +32,8 @@ internal sealed record MlpSettings : ComparisonSettings
         "The setting of section 6.6 and figure 6 of Layer Normalization (Ba, Kiros, Hinton 2016).";
 
     public override string Explanation =>
-        "Train loss is the mean over the images of the last epoch, each as it was met; test loss and error are of all test images after it. " +
-        "Seconds and steps count training alone.";
+        "Train loss is the mean over the images of the last epoch, each as it was met; test loss and error are of all test images " +
+        "after it. Seconds and steps count training alone.";
 
     public override MetricNames Metrics { get; } = new("loss", "test", ScoresLoss: false);
 

@@ -45,12 +45,13 @@ internal static class LstmFindings
                 ? $"does not reach {goal} within {scores[^1].Step} steps; its best is {Text(scores.Min(score => score.Value))}."
                 : string.Create(
                     CultureInfo.InvariantCulture,
-                    $"reaches {goal} after {reached.Step} steps{(reached.Step < plain.Step ? "" : ", no sooner")}, in {reached.Seconds:0.0} s of training " +
-                    $"instead of {plain.Seconds:0.0} s; it ends at {Text(scores[^1].Value)}.");
+                    $"reaches {goal} after {reached.Step} steps{(reached.Step < plain.Step ? "" : ", no sooner")}, " +
+                    $"in {reached.Seconds:0.0} s of training instead of {plain.Seconds:0.0} s; it ends at {Text(scores[^1].Value)}.");
         }
 
-        string Text(double score) =>
-            score.ToString(settings.Metrics.ScoresLoss ? "0.000" : "0.00", CultureInfo.InvariantCulture) + (settings.Metrics.ScoresLoss ? "" : " %");
+        string Text(double score) => settings.Metrics.ScoresLoss
+            ? score.ToString("0.000", CultureInfo.InvariantCulture)
+            : score.ToString("0.00", CultureInfo.InvariantCulture) + " %";
     }
 
     private sealed record Score(long Step, double Value, double Seconds);

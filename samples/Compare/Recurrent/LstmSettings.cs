@@ -40,19 +40,23 @@ internal sealed record LstmSettings : ComparisonSettings
     public override string Title => $"Normalization of recurrent networks compared: {Task.Title}";
 
     public override string Lead =>
-        $"{CellName}, {ComparisonSettings.Count(Layers, "layer")} of {Hidden} units, trained with {Optimizer} at learning rate {Word(LearningRate)} for " +
-        $"{Epochs * EpochSteps} steps, {Count(Seeds.Count, "seed")}. {Task.Lead}";
+        $"{CellName}, {ComparisonSettings.Count(Layers, "layer")} of {Hidden} units, trained with {Optimizer} " +
+        $"at learning rate {Word(LearningRate)} for {Epochs * EpochSteps} steps, {Count(Seeds.Count, "seed")}. {Task.Lead}";
 
     public override string Explanation =>
-        $"An epoch here is {EpochSteps} training steps. Train {Metrics.Loss} is the mean over the last of them, each batch as it was met; " +
-        $"{Metrics.TestLoss} and {Metrics.TestError} are of all that is kept for tests, after it. {Task.ErrorText} Seconds and steps count training alone.";
+        $"An epoch here is {EpochSteps} training steps. Train {Metrics.Loss} is the mean over the last of them, " +
+        $"each batch as it was met; {Metrics.TestLoss} and {Metrics.TestError} are of all that is kept for tests, after it. " +
+        $"{Task.ErrorText} Seconds and steps count training alone.";
 
-    public override MetricNames Metrics => Task.IsText ? new("bits per character", "validation", ScoresLoss: true) : new("loss", "test", ScoresLoss: false);
+    public override MetricNames Metrics => Task.IsText
+        ? new("bits per character", "validation", ScoresLoss: true)
+        : new("loss", "test", ScoresLoss: false);
 
     public override IEnumerable<(string Name, string Value)> Lines =>
     [
         ("task", Task.Title),
-        ("network", $"{CellName}, {Count(Layers, "layer")} of {Hidden} units, a linear output; forget gates start at bias {Word(ForgetBias)}"),
+        ("network", $"{CellName}, {Count(Layers, "layer")} of {Hidden} units, a linear output; " +
+            $"forget gates start at bias {Word(ForgetBias)}"),
         ("layer norm", $"preset {Preset}"),
         ("batch norm", $"recurrent, its input statistics {(Task.ReadsAlike ? "those of all steps" : "of each step")}"),
         ("steps per epoch", EpochSteps.ToString(CultureInfo.InvariantCulture)),
@@ -75,7 +79,8 @@ internal sealed record LstmSettings : ComparisonSettings
         string preset = Choices.Require("--preset", options.Preset, LayerNormPresets);
         if (cell == "gru" && RecurrentPresets.Named(preset).Split == GateSplit.Summed)
         {
-            throw new InputException($"--preset {preset}: sums the products before it normalizes, which a GRU cannot; take another --preset or --cell.");
+            throw new InputException(
+                $"--preset {preset}: sums the products before it normalizes, which a GRU cannot; take another --preset or --cell.");
         }
         DevicePicker.Require(options.Device);
         TaskChoice task = TaskChoice.From(options);

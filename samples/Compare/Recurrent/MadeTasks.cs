@@ -9,7 +9,8 @@ namespace MiniGrad.Samples.Compare;
 /// <param name="inputs">Numbers per case and step.</param>
 /// <param name="answers">In how many of the last steps there is an answer.</param>
 /// <param name="random">Makes the sequences to train on; those of tests are the same for all.</param>
-internal abstract class MadeTask<T>(int steps, int cases, int inputs, int answers, Philox random) : SequenceTask<T>(steps, cases, inputs, answers)
+internal abstract class MadeTask<T>(int steps, int cases, int inputs, int answers, Philox random)
+    : SequenceTask<T>(steps, cases, inputs, answers)
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     // Far from the seeds that anybody takes.
@@ -33,8 +34,8 @@ internal abstract class MadeTask<T>(int steps, int cases, int inputs, int answer
 }
 
 /// <summary>
-/// The adding problem (Hochreiter, Schmidhuber 1997): each step has a number from 0 to 1 and a mark; what is asked for at the end is the sum
-/// of the two numbers that were marked, one in each half. Always answering 1 has a squared error of 1/6.
+/// The adding problem (Hochreiter, Schmidhuber 1997): each step has a number from 0 to 1 and a mark; what is asked for at the end is the
+/// sum of the two numbers that were marked, one in each half. Always answering 1 has a squared error of 1/6.
 /// </summary>
 internal sealed class AddingTask<T>(int cases, int steps, Philox random) : MadeTask<T>(steps, cases, 2, 1, random)
     where T : unmanaged, IFloatingPointIeee754<T>
@@ -64,8 +65,8 @@ internal sealed class AddingTask<T>(int cases, int steps, Philox random) : MadeT
 }
 
 /// <summary>
-/// The copying problem (Hochreiter, Schmidhuber 1997, in the form of Arjovsky et al. 2016): ten symbols, then a wait, then a sign, after which
-/// the ten have to be named in their order. Guessing names one of eight.
+/// The copying problem (Hochreiter, Schmidhuber 1997, in the form of Arjovsky et al. 2016): ten symbols, then a wait, then a sign, after
+/// which the ten have to be named in their order. Guessing names one of eight.
 /// </summary>
 internal sealed class CopyTask<T>(int cases, int wait, Philox random) : MadeTask<T>(wait + (2 * Length), cases, Symbols + 2, Length, random)
     where T : unmanaged, IFloatingPointIeee754<T>

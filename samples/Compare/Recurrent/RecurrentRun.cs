@@ -5,7 +5,7 @@ using MiniGrad.Training;
 
 namespace MiniGrad.Samples.Compare;
 
-/// <summary>One recurrent network with its optimizer, trained once. The seed alone decides the first weights and the training data.</summary>
+/// <summary>One recurrent network with its optimizer, trained once. The seed alone decides the first weights and training data.</summary>
 internal sealed class RecurrentRun<T> : TrainingRun<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
@@ -116,7 +116,7 @@ internal sealed class RecurrentRun<T> : TrainingRun<T>
         RecurrentStep<T>[] top = [.. trace.Skip((settings.Layers - 1) * probed.Steps)];
         Dynamics dynamics = new(
             when,
-            // The loss is a mean over cases, so that a case's own gradient is N times what is found; then the mean over cases of its square.
+            // The loss is a mean over cases, so a case's own gradient is N times what is found; then the mean over cases of its square.
             [.. top.Select(step => Math.Sqrt(batch.Cases * step.Hidden.GradientToArray().Sum(Square)))],
             [.. top.Where(step => step.Gates.Count > 0).Select(Saturation)],
             [.. top.Select(step => RootMeanSquare(step.Hidden))],

@@ -46,8 +46,8 @@ internal sealed record TaskChoice
     public bool Permutes { get; init; }
 
     /// <summary>
-    /// Whether there are steps at which all cases read the same, as while the copying problem waits. Such a step has no variance: batch norm
-    /// by its own statistics divides what running means lag behind by sqrt(epsilon), so that it takes those of all steps for the inputs.
+    /// Whether there are steps at which all cases read the same, as while the copying problem waits. Such a step has no variance: batch
+    /// norm by its own statistics divides what running means lag behind by sqrt(epsilon), so it takes those of all steps for the inputs.
     /// </summary>
     public bool ReadsAlike => Text is null;
 
@@ -128,7 +128,8 @@ internal sealed record TaskChoice
             Permutes = options.Permute,
             Title = $"{images.Source}, {by} by {by}{(options.Permute ? ", permuted" : "")}",
             Lead = $"An image is a sequence of {(by == "row" ? "rows" : "pixels")}, and its class is asked for after the last." +
-                (options.Permute ? " Pixels are shuffled by one random permutation, the same for all images: each is there once." : "") + StartText,
+                (options.Permute ? " Pixels are shuffled by one random permutation, the same for all images: each is there once." : "") +
+                StartText,
             DataText = images.ToString(),
             ErrorText = "The error is the fraction of wrong classes.",
             Words =
@@ -151,7 +152,8 @@ internal sealed record TaskChoice
             Name = "adding",
             Steps = steps,
             Title = $"the adding problem over {steps} steps",
-            Lead = "The sum of the two numbers that were marked is asked for after the last step; always answering 1 has a loss of 0.167." + StartText,
+            Lead = "The sum of the two numbers that were marked is asked for after the last step; always answering 1 has a loss of 0.167." +
+                StartText,
             DataText = "made by random numbers",
             ErrorText = $"An answer is wrong if it is more than {AddingTask<double>.Allowed.ToString(CultureInfo.InvariantCulture)} off.",
             Words = ["--task", "adding", "--length", Word(steps)],
@@ -169,7 +171,8 @@ internal sealed record TaskChoice
             Name = "copy",
             Steps = wait + (2 * CopyTask<double>.Length),
             Title = $"the copying problem with a wait of {wait} steps",
-            Lead = $"{CopyTask<double>.Length} symbols out of {CopyTask<double>.Symbols} have to be named after the wait; guessing has a loss of 2.08." + StartText,
+            Lead = $"{CopyTask<double>.Length} symbols out of {CopyTask<double>.Symbols} have to be named after the wait; " +
+                "guessing has a loss of 2.08." + StartText,
             DataText = "made by random numbers",
             ErrorText = "The error is the fraction of symbols that are named wrong.",
             Words = ["--task", "copy", "--length", Word(wait)],
@@ -182,7 +185,9 @@ internal sealed record TaskChoice
     private static int Length(LstmOptions options, int usual, int least)
     {
         int length = options.Length ?? usual;
-        return length >= least && length <= MostSteps ? length : throw new InputException($"--length {length}: must be {least} to {MostSteps}.");
+        return length >= least && length <= MostSteps
+            ? length
+            : throw new InputException($"--length {length}: must be {least} to {MostSteps}.");
     }
 
     private static void RefuseFor(string option, bool isGiven, bool fits, string tasks)

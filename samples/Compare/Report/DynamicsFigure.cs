@@ -9,7 +9,9 @@ internal sealed class DynamicsFigure(IReadOnlyList<RunResult> runs, ComparisonSe
     private static readonly DynamicsPanel[] All =
     [
         new("gradient of the last step's loss by h", "length", probe => probe.GradientNorm, IsLogarithmic: true),
-        new("saturated gates", "gates below 0.1 or above 0.9, %", probe => [.. probe.Saturation.Select(value => 100 * value)], IsLogarithmic: false),
+        new(
+            "saturated gates", "gates below 0.1 or above 0.9, %", probe => [.. probe.Saturation.Select(value => 100 * value)],
+            IsLogarithmic: false),
         new("hidden state", "root mean square of h", probe => probe.HiddenSpread, IsLogarithmic: false),
         new("cell state", "root mean square of c", probe => probe.CellSpread, IsLogarithmic: true),
     ];

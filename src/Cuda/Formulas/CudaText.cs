@@ -117,5 +117,6 @@ internal sealed class FormulaWriter(bool constantsAreArguments)
         where T : unmanaged, IFloatingPointIeee754<T> => $"real({value.ToString("R", CultureInfo.InvariantCulture)})";
 
     private static string NotFinite<T>(T value)
-        where T : unmanaged, IFloatingPointIeee754<T> => T.IsNaN(value) ? "NotANumber()" : T.IsNegative(value) ? "-Infinity()" : "Infinity()";
+        where T : unmanaged, IFloatingPointIeee754<T> =>
+        T.IsNaN(value) ? "NotANumber()" : T.IsNegative(value) ? "-Infinity()" : "Infinity()";
 }

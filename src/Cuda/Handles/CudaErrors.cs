@@ -76,7 +76,8 @@ internal static unsafe class CudaError
         string known = Native.Driver.cuGetErrorName(code, &name) == 0 ? Text(name, "unknown error") : "unknown error";
         string explanation = Native.Driver.cuGetErrorString(code, &text) == 0 ? Text(text, "no text") : "the driver has no text for it";
         string remedy = IsFatal(code)
-            ? " A kernel failed, here or in an earlier call; this process cannot use the device any more. MINIGRAD_CUDA_SYNC=1 names the kernel."
+            ? " A kernel failed, here or in an earlier call; this process cannot use the device any more. " +
+                "MINIGRAD_CUDA_SYNC=1 names the kernel."
             : "";
         return new CudaException(call, code, known, $"{explanation}.{remedy}");
     }

@@ -2,8 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace MiniGrad.Cuda.Native;
 
-/// <summary>The driver API, as exported by libcuda: names with their version suffix, since the bare ones are often older functions.</summary>
-/// <remarks>Handles are nint, device addresses ulong, size_t nuint, enums int. A test compares every line with a table of the C types.</remarks>
+/// <summary>The driver API, as exported by libcuda: names with their version suffix, since bare ones are often older functions.</summary>
+/// <remarks>Handles are nint, device addresses ulong, size_t nuint, enums int. A test compares each line with a table of C types.</remarks>
 internal static unsafe partial class Driver
 {
     public const string Library = "cuda";

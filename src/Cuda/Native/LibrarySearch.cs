@@ -11,14 +11,18 @@ internal sealed record LibrarySearch(string Library, string Title, string Variab
     private static readonly LibrarySearch[] Linux =
     [
         new(Driver.Library, "the NVIDIA driver", "MINIGRAD_LIBCUDA", ["libcuda.so.1"], ""),
-        new(Nvrtc.Library, "NVRTC", "MINIGRAD_LIBNVRTC", ["libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.11.2"], "libnvrtc-builtins.so.*"),
+        new(
+            Nvrtc.Library, "NVRTC", "MINIGRAD_LIBNVRTC", ["libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.11.2"],
+            "libnvrtc-builtins.so.*"),
         new(CuBlas.Library, "cuBLAS", "MINIGRAD_LIBCUBLAS", ["libcublas.so.13", "libcublas.so.12", "libcublas.so.11"], "libcublasLt.so.*"),
     ];
 
     private static readonly LibrarySearch[] Windows =
     [
         new(Driver.Library, "the NVIDIA driver", "MINIGRAD_LIBCUDA", ["nvcuda.dll"], ""),
-        new(Nvrtc.Library, "NVRTC", "MINIGRAD_LIBNVRTC", ["nvrtc64_130_0.dll", "nvrtc64_120_0.dll", "nvrtc64_112_0.dll"], "nvrtc-builtins64_*.dll"),
+        new(
+            Nvrtc.Library, "NVRTC", "MINIGRAD_LIBNVRTC", ["nvrtc64_130_0.dll", "nvrtc64_120_0.dll", "nvrtc64_112_0.dll"],
+            "nvrtc-builtins64_*.dll"),
         new(CuBlas.Library, "cuBLAS", "MINIGRAD_LIBCUBLAS", ["cublas64_13.dll", "cublas64_12.dll", "cublas64_11.dll"], "cublasLt64_*.dll"),
     ];
 

@@ -19,7 +19,8 @@ public static class AxisReduction
     /// <param name="scale">What the result is multiplied by.</param>
     /// <param name="accumulate">Whether to add to y.</param>
     public static void ReduceTo<T, TReduction>(
-        this IBackend<T> backend, DeviceBuffer<T> x, Shape shapeX, DeviceBuffer<T> y, Shape shapeY, TReduction reduction, T scale, bool accumulate)
+        this IBackend<T> backend, DeviceBuffer<T> x, Shape shapeX, DeviceBuffer<T> y, Shape shapeY,
+        TReduction reduction, T scale, bool accumulate)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TReduction : unmanaged, IReduction<T>
     {

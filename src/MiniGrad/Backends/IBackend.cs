@@ -118,7 +118,7 @@ public interface IBackend<T> : IDisposable
     /// Begins a training step, which ends when the result is disposed. A device may hold back what a step queues and launch it as a whole,
     /// if step after step queues the same. Results do not depend on it.
     /// </summary>
-    /// <remarks>Best read the loss after the step: to read a number inside is to wait for it, and what comes after is launched apart.</remarks>
+    /// <remarks>Best read the loss after the step: reading a number inside waits for it, and what comes after is launched apart.</remarks>
     /// <returns>What ends the step; null where steps are nothing special.</returns>
     IDisposable? BeginStep() => null;
 }

@@ -60,5 +60,6 @@ public readonly struct MaxReduction<T> : IReduction<T>
 /// <param name="Inner">The product of the extents after the axis.</param>
 /// <param name="Scale">What the combination is multiplied by: 1/n makes a sum a mean.</param>
 /// <param name="Accumulate">Whether to add the result to y instead of assigning it.</param>
-public readonly record struct ReduceCall<T>(DeviceBuffer<T> X, DeviceBuffer<T> Y, int Outer, int Length, int Inner, T Scale, bool Accumulate)
+public readonly record struct ReduceCall<T>(
+    DeviceBuffer<T> X, DeviceBuffer<T> Y, int Outer, int Length, int Inner, T Scale, bool Accumulate)
     where T : unmanaged, IFloatingPointIeee754<T>;

@@ -2,7 +2,7 @@ using System.Numerics;
 
 namespace MiniGrad.Backends;
 
-/// <summary>One step of an optimizer for one element: from the gradient to a new value and new state. Fields hold the step's rates.</summary>
+/// <summary>One step of an optimizer for one element: from the gradient to a new value and state. Fields hold the step's rates.</summary>
 public interface IUpdateRule<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
@@ -23,8 +23,8 @@ public readonly record struct UpdateCall<T>(DeviceBuffer<T> Value, DeviceBuffer<
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     /// <summary>
-    /// What the gradient is, where it has not been computed; else <c>default</c>. Only for backends that <see cref="IBackend{T}.FusesProducts"/>:
-    /// they compute it in passing and leave <see cref="Gradient"/> as it is.
+    /// What the gradient is, where it has not been computed; else <c>default</c>. Only for backends that
+    /// <see cref="IBackend{T}.FusesProducts"/>: they compute it in passing and leave <see cref="Gradient"/> as it is.
     /// </summary>
     public OuterProducts<T> Product { get; init; }
 }

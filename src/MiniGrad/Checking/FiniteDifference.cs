@@ -41,7 +41,8 @@ internal sealed class FiniteDifference
     /// <param name="smallestStep">Where to stop starting again.</param>
     /// <param name="absolute">An error that needs no further row, beside <paramref name="relative"/>.</param>
     /// <param name="relative">The same, relative to the derivative.</param>
-    public static FiniteDifference Of(Func<double, double[]> quotient, double firstStep, double smallestStep, double absolute, double relative)
+    public static FiniteDifference Of(
+        Func<double, double[]> quotient, double firstStep, double smallestStep, double absolute, double relative)
     {
         FiniteDifference? best = null;
         double start = firstStep;

@@ -90,13 +90,13 @@ public static class GradCheck
     /// numbers.</exception>
     /// <exception cref="InvalidOperationException">No output depends on a parameter or an input.</exception>
     public static GradCheckReport Sequence<T>(
-        IBackend<T> backend, Module<T>? module, Func<Tape<T>, Tensor<T>[], IReadOnlyList<Tensor<T>>> record, IReadOnlyList<HostTensor<T>> inputs,
-        GradCheckOptions? options = null)
+        IBackend<T> backend, Module<T>? module, Func<Tape<T>, Tensor<T>[], IReadOnlyList<Tensor<T>>> record,
+        IReadOnlyList<HostTensor<T>> inputs, GradCheckOptions? options = null)
         where T : unmanaged, IFloatingPointIeee754<T> => Check(backend, module, record, inputs, options ?? new(), null);
 
     private static GradCheckReport Check<T>(
-        IBackend<T> backend, Module<T>? module, Func<Tape<T>, Tensor<T>[], IReadOnlyList<Tensor<T>>> record, IReadOnlyList<HostTensor<T>> inputs,
-        GradCheckOptions options, IDualBackend<T>? dual)
+        IBackend<T> backend, Module<T>? module, Func<Tape<T>, Tensor<T>[], IReadOnlyList<Tensor<T>>> record,
+        IReadOnlyList<HostTensor<T>> inputs, GradCheckOptions options, IDualBackend<T>? dual)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         GradCheckPrecision<T> precision = new(options);

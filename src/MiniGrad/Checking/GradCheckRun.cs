@@ -106,7 +106,8 @@ internal sealed class GradCheckRun<T>
         }
         double unit = Math.Pow(2, Math.Ceiling(Math.Log2(Math.Max(1, Math.Abs(x)))));
         FiniteDifference difference = Differentiate(Move, unit);
-        GradCheckEntry entry = Compare(leaf, GradCheckKind.Element, k, difference.Value[0], difference.Step[0], double.CreateChecked(gradient[k]));
+        GradCheckEntry entry = Compare(
+            leaf, GradCheckKind.Element, k, difference.Value[0], difference.Step[0], double.CreateChecked(gradient[k]));
         report.Add(Disagree(entry.Step, size, out _, out _) ? NearKink(leaf, entry, Move, unit, size) : entry);
         leaf.Parameter.Set(leaf.Values);
     }
@@ -175,24 +176,26 @@ internal sealed class GradCheckRun<T>
         return subject.Difference(above, below) / (up - down);
     }
 
-    private GradCheckEntry Compare(GradCheckSubject<T>.Leaf leaf, GradCheckKind kind, int index, double expected, double step, double got) => new()
-    {
-        Name = leaf.Name,
-        Shape = leaf.Parameter.Shape,
-        Kind = kind,
-        Index = index,
-        Expected = expected,
-        Got = got,
-        Allowed = precision.Allowed(expected, got, scale, step),
-        Ulps = UnitsInLastPlace.Between<T>(got, expected),
-        Step = step,
-    };
+    private GradCheckEntry Compare(
+        GradCheckSubject<T>.Leaf leaf, GradCheckKind kind, int index, double expected, double step, double got) => new()
+        {
+            Name = leaf.Name,
+            Shape = leaf.Parameter.Shape,
+            Kind = kind,
+            Index = index,
+            Expected = expected,
+            Got = got,
+            Allowed = precision.Allowed(expected, got, scale, step),
+            Ulps = UnitsInLastPlace.Between<T>(got, expected),
+            Step = step,
+        };
 
     /// <summary>
     /// Looks again, close to a point around which the one-sided derivatives differ. If they still do, it sits on a kink; if not, the kink
     /// is nearby, and the difference that stays clear of it counts.
     /// </summary>
-    private GradCheckEntry NearKink(GradCheckSubject<T>.Leaf leaf, GradCheckEntry entry, Func<double, double> move, double unit, double size)
+    private GradCheckEntry NearKink(
+        GradCheckSubject<T>.Leaf leaf, GradCheckEntry entry, Func<double, double> move, double unit, double size)
     {
         double step = precision.OneSidedStep * unit;
         Quotient(move, step);

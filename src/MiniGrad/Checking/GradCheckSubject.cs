@@ -19,7 +19,8 @@ internal sealed class GradCheckSubject<T> : IDisposable
     private T[][] cotangents = [];
 
     public GradCheckSubject(
-        IBackend<T> backend, Module<T>? module, IReadOnlyList<HostTensor<T>> inputs, Func<Tape<T>, Tensor<T>[], IReadOnlyList<Tensor<T>>> record)
+        IBackend<T> backend, Module<T>? module, IReadOnlyList<HostTensor<T>> inputs,
+        Func<Tape<T>, Tensor<T>[], IReadOnlyList<Tensor<T>>> record)
     {
         ArgumentNullException.ThrowIfNull(backend);
         ArgumentNullException.ThrowIfNull(record);

@@ -173,7 +173,8 @@ public abstract class Optimizer<T> : IDisposable
         int state = parameter * stateNames.Length;
         (DeviceBuffer<T> gradient, OuterProducts<T> product) = parameters[parameter].GradientForUpdate();
         return new UpdateCall<T>(
-            parameters[parameter].Value, gradient, stateNames.Length > 0 ? View(state) : default, stateNames.Length > 1 ? View(state + 1) : default)
+            parameters[parameter].Value, gradient,
+            stateNames.Length > 0 ? View(state) : default, stateNames.Length > 1 ? View(state + 1) : default)
         {
             Product = product,
         };

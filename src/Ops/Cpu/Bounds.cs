@@ -12,7 +12,8 @@ internal static class Bounds
     {
         if (index < 0 || index + count > buffer.Length)
         {
-            throw new InvalidOperationException($"A kernel touched elements {index} to {index + count - 1} of a buffer of {buffer.Length}.");
+            throw new InvalidOperationException(
+                $"A kernel touched elements {index} to {index + count - 1} of a buffer of {buffer.Length}.");
         }
     }
 }

@@ -9,7 +9,7 @@ namespace MiniGrad.Ops.Cpu;
 public static class CpuBackend
 {
     /// <summary>A backend on this machine's processor.</summary>
-    /// <param name="threads">How many threads share the work, the caller's included; 0 takes one per core. Results do not depend on it.</param>
+    /// <param name="threads">Threads that share the work, the caller's included; 0 takes one per core. Results do not depend on it.</param>
     /// <param name="width">The vector width; by default <see cref="SimdSupport.Default"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="threads"/> is negative.</exception>
     /// <exception cref="NotSupportedException">The processor lacks the width, or there are no vectors of <typeparamref name="T"/>.</exception>
@@ -128,7 +128,8 @@ internal class CpuBackend<T, V> : IBackend<T>
 
     public virtual bool SumsSquares(in GemmCall<T> call) => Cpu.Gemm<T, V>.SumsSquares(call);
 
-    public virtual Scratch<T> PackB(DeviceBuffer<T> b, int k, int n, bool transposed) => PackedB<T, V>.Pack(Workers, Pool, b, k, n, transposed);
+    public virtual Scratch<T> PackB(DeviceBuffer<T> b, int k, int n, bool transposed) =>
+        PackedB<T, V>.Pack(Workers, Pool, b, k, n, transposed);
 
     public void Run<TKernel>(in TKernel kernel, int items, int grain)
         where TKernel : unmanaged, IKernel<T> => KernelLoop<T, V>.Run(Workers, kernel, items, grain);

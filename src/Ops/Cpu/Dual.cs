@@ -107,7 +107,8 @@ internal readonly struct Dual<V, T>(V value, V tangent) : ISimd<Dual<V, T>, T>
     public static Dual<V, T> Load(DeviceBuffer<T> buffer, nint index, int count, Dual<V, T> fill) =>
         new(V.Load(buffer, index, count, fill.value), V.Load(Tangents(buffer), index, count, fill.tangent));
 
-    public static Dual<V, T> LoadSplat(DeviceBuffer<T> buffer, nint index) => new(V.LoadSplat(buffer, index), V.LoadSplat(Tangents(buffer), index));
+    public static Dual<V, T> LoadSplat(DeviceBuffer<T> buffer, nint index) =>
+        new(V.LoadSplat(buffer, index), V.LoadSplat(Tangents(buffer), index));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Dual<V, T> value, DeviceBuffer<T> buffer, nint index)

@@ -4,8 +4,8 @@ using MiniGrad.Backends;
 namespace MiniGrad.Ops.Cpu;
 
 /// <summary>
-/// The CPU backend on dual numbers: every kernel is the one that the plain backend runs, read with <see cref="Dual{V, T}"/>. Only the matrix product,
-/// which is tuned for plain numbers, is taken apart by the product rule.
+/// The CPU backend on dual numbers: every kernel is the one that the plain backend runs, read with <see cref="Dual{V, T}"/>. Only the
+/// matrix product, which is tuned for plain numbers, is taken apart by the product rule.
 /// </summary>
 internal sealed class DualBackend<T, V>(int threads)
     : CpuBackend<T, Dual<V, T>>(threads, new BufferPool(new NativeAllocator(), withTangents: true)), IDualBackend<T>
@@ -32,7 +32,8 @@ internal sealed class DualBackend<T, V>(int threads)
     {
         DeviceBuffer<T> tangentC = Dual<V, T>.Tangents(call.C);
         Cpu.Gemm<T, V>.Multiply(Workers, call);
-        Cpu.Gemm<T, V>.Multiply(Workers, call with { A = Dual<V, T>.Tangents(call.A), C = tangentC, Bias = Dual<V, T>.Tangents(call.Bias) });
+        Cpu.Gemm<T, V>.Multiply(
+            Workers, call with { A = Dual<V, T>.Tangents(call.A), C = tangentC, Bias = Dual<V, T>.Tangents(call.Bias) });
         Cpu.Gemm<T, V>.Multiply(Workers, call with { B = Dual<V, T>.Tangents(call.B), C = tangentC, Bias = default, Accumulate = true });
     }
 

@@ -6,7 +6,7 @@ namespace MiniGrad.Ops.Cpu;
 /// <summary>Matrix products: how the work is cut so that operands come from near caches.</summary>
 /// <remarks>
 /// The scheme is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), with as little packing as
-/// possible: a panel of B is copied by the first tile that reads it, A is read where it is unless its rows push each other out of the cache.
+/// possible: a panel of B is copied by the first tile that reads it, A is read in place unless its rows push each other out of the cache.
 /// <code>
 /// for each block of at most MC rows of C            \  one chunk of work is one such block
 /// for each group of column panels of C              /  and one such group
@@ -54,7 +54,7 @@ internal static unsafe class Gemm<T, V>
         workers.Run(multiply, multiply.Chunks);
     }
 
-    /// <summary>Whether the squares of B's columns can be summed in passing: B is read once, and there are registers left for them.</summary>
+    /// <summary>Whether the squares of B's columns can be summed in passing: B is read once, and registers are left for them.</summary>
     public static bool SumsSquares(in GemmCall<T> call) =>
         call.Batch == 1 && !call.TransposeB && call.M < GemmStreamKernel<T, V>.MR && GemmStream<T, V>.IsFaster(call) &&
         !GemmDot<T, V>.IsFaster(call) && !GemmNarrow<T, V>.IsFaster(call);

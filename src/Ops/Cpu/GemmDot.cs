@@ -98,8 +98,8 @@ internal static unsafe class GemmDot<T, V>
         }
 
         /// <summary>
-        /// The operands with K last. What is stored the other way is small, and each thread turns it for itself: one copy for all would have
-        /// to go from core to core, which takes longer.
+        /// The operands with K last. What is stored the other way is small, and each thread turns it for itself: one copy for all would
+        /// have to go from core to core, which takes longer.
         /// </summary>
         private (nint A, nint B) Operands(int product, T* turnedA)
         {

@@ -40,8 +40,8 @@ internal static unsafe class GemmMicroKernel<T, V>
     }
 
     /// <summary>
-    /// C tile = alpha A B (+ C) (+ bias), for <paramref name="rows"/> rows and <paramref name="depth"/> steps over K; B holds as many vectors
-    /// per step as the tile's columns need.
+    /// C tile = alpha A B (+ C) (+ bias), for <paramref name="rows"/> rows and <paramref name="depth"/> steps over K; B holds as many
+    /// vectors per step as the tile's columns need.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Run(int rows, nint depth, in RowsOfA<T> a, in Panel<T> b, in Tile<T> tile)

@@ -95,8 +95,8 @@ internal readonly unsafe struct GemmPlan<T, V>
     public int Groups { get; }
 
     /// <summary>
-    /// Whether the first panel's tiles leave their rows of A packed for the other panels: a step's numbers are near each other in memory and
-    /// the next step's far away, or its rows push each other out of the caches.
+    /// Whether the first panel's tiles leave their rows of A packed for the other panels: a step's numbers are near each other in memory
+    /// and the next step's far away, or its rows push each other out of the caches.
     /// </summary>
     public bool PacksA { get; }
 

@@ -34,7 +34,7 @@ internal static unsafe class GemmStreamKernel<T, V>
     where T : unmanaged, IFloatingPointIeee754<T>
     where V : struct, ISimd<V, T>
 {
-    /// <summary>The most rows: 24 sums, two vectors of B and a factor in 32 registers of 512 bits; 12 sums in 16 registers otherwise.</summary>
+    /// <summary>The most rows: 24 sums, two vectors of B and a factor in 32 registers of 512 bits; else 12 sums in 16 registers.</summary>
     public static int MR => V.Width * sizeof(T) == 64 ? 12 : 6;
 
     /// <summary>Columns at a time.</summary>

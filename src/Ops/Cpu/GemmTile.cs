@@ -64,7 +64,7 @@ internal readonly unsafe struct Panel<T>(T* b, nint stride, T* copy = null, T* a
     /// <summary>Elements from one such line to the next.</summary>
     public readonly nint AheadStride = aheadStride;
 
-    /// <summary>Whether its rows, apart in memory, must be asked for shortly before their turn: the processor foresees only what is next.</summary>
+    /// <summary>Whether its rows, apart in memory, must be asked for before their turn: the processor foresees only what is next.</summary>
     public readonly bool IsFar = isFar;
 }
 

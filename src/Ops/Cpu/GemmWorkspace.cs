@@ -50,7 +50,7 @@ internal sealed unsafe class GemmWorkspace
     /// <summary>A number, never 0, for a job whose chunks may use what the chunk before left in the thread's <see cref="Own"/>.</summary>
     public static long NextJob() => Interlocked.Increment(ref jobs);
 
-    /// <summary>Whether this thread was last asked about the same piece of the same job, so that its memory still holds what it packed.</summary>
+    /// <summary>Whether this thread was last asked about this piece of this job, so that its memory still holds what it packed.</summary>
     public static bool Keeps(long job, int piece)
     {
         GemmWorkspace workspace = Current;

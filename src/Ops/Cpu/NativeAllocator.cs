@@ -18,8 +18,8 @@ internal sealed unsafe partial class NativeAllocator : IDeviceAllocator
             {
                 return (nint)NativeMemory.AlignedAlloc((nuint)bytes, Alignment);
             }
-            // A training step streams through all weights: in pages of 4 KiB it spends its time on looking up addresses. What is left of the
-            // last page is given away for the same reason, since a part of a huge page is made of small ones.
+            // A training step streams through all weights: in pages of 4 KiB it spends its time on looking up addresses. What is left of
+            // the last page is given away for the same reason, since a part of a huge page is made of small ones.
             nuint whole = ((nuint)bytes + HugePage - 1) / HugePage * HugePage;
             nint address = (nint)NativeMemory.AlignedAlloc(whole, HugePage);
             _ = Advise(address, whole, AdviseHugePages); // Where it is refused, pages stay small.

@@ -16,7 +16,7 @@ internal static unsafe class PackedB<T, V>
 
     private static int NR => GemmMicroKernel<T, V>.NR;
 
-    /// <summary>Packs <paramref name="b"/>; the result is empty for a B so narrow that dot products are faster, which read it as it is.</summary>
+    /// <summary>Packs <paramref name="b"/>, or nothing for a B so narrow that dot products are faster, which read it as it is.</summary>
     public static Scratch<T> Pack(WorkerPool workers, BufferPool pool, DeviceBuffer<T> b, int k, int n, bool transposed)
     {
         if (n <= GemmDot<T, V>.FewColumns || k == 0)

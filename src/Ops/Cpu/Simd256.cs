@@ -159,7 +159,7 @@ internal readonly unsafe struct Simd256<T>(Vector256<T> value) : ISimd<Simd256<T
         return x * PowerOfTwo(half) * PowerOfTwo(n - half);
     }
 
-    /// <summary>The sum of all lanes, halving at each step: Vector256.Sum adds up each half by itself, with twice the instructions.</summary>
+    /// <summary>The sum of all lanes, halving at each step: Vector256.Sum adds each half by itself, with twice the instructions.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static T Total(Vector256<T> lanes) => Vector128.Sum(lanes.GetLower() + lanes.GetUpper());
 

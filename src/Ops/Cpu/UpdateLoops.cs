@@ -106,7 +106,7 @@ internal static unsafe class UpdateLoops<T, V>
         }
     }
 
-    /// <summary>Row i of the weights. Its gradient is the sum of x_ri dy_r over the rows r of the batch, less its shares of the row.</summary>
+    /// <summary>Row i of the weights. Its gradient is the sum of x_ri dy_r over rows r of the batch, less its shares of the row.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void ApplyToRow<TRule>(in TRule rule, in UpdateCall<T> call, DeviceBuffer<T> xi, int i)
         where TRule : unmanaged, IUpdateRule<T>

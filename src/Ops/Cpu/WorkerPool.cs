@@ -13,11 +13,11 @@ internal interface IChunkJob
 
 /// <summary>Shares the chunks of a job among a fixed number of threads, the caller's included.</summary>
 /// <remarks>
-/// Each thread has its own range of chunks, the same in every run of as many chunks, so that what a core read in one training step is in its
-/// cache in the next. Who is through with his range takes from the ends of the others'. Which thread does a chunk varies thus; what a chunk
-/// computes does not, so results do not depend on the number of threads. The caller takes part too and waits only for chunks that a worker
-/// has begun: if no core is free for the workers, it does everything itself.
-/// The job stays on the caller's stack and is reached by pointer, so that a run allocates nothing.
+/// Each thread has its own range of chunks, the same in every run of as many chunks, so that what a core read in one training step is in
+/// its cache in the next. Who is through with his range takes from the ends of the others'. Which thread does a chunk varies thus; what a
+/// chunk computes does not, so results do not depend on the number of threads. The caller takes part too and waits only for chunks that a
+/// worker has begun: if no core is free for the workers, it does everything itself. The job stays on the caller's stack and is reached by
+/// pointer, so that a run allocates nothing.
 /// </remarks>
 internal sealed unsafe class WorkerPool : IDisposable
 {
@@ -28,9 +28,9 @@ internal sealed unsafe class WorkerPool : IDisposable
     /// </summary>
     public const int ElementsToShare = 1 << 16;
 
-    // A worker that waits polls for the next job before it sleeps, for some 20 us at once and then for as many yields again, which let others
-    // have its core: 0.1 to 0.2 ms. Between the jobs of a training step there may be some of one chunk that take longer than the first;
-    // waking a sleeping thread costs the caller a system call, and 20 us pass until it works.
+    // A worker that waits polls for the next job before it sleeps, for some 20 us at once and then for as many yields again, which let
+    // others have its core: 0.1 to 0.2 ms. Between the jobs of a training step there may be some of one chunk that take longer than the
+    // first; waking a sleeping thread costs the caller a system call, and 20 us pass until it works.
     private const int PollsBeforeYield = 500;
     private const int PollsBeforeSleep = 1000;
     private const int PausesPerPoll = 4;
@@ -58,8 +58,8 @@ internal sealed unsafe class WorkerPool : IDisposable
     public int Threads => ranges.Length;
 
     /// <summary>
-    /// Does the chunks 0 to <paramref name="chunks"/> - 1 and returns when all are done. One chunk, one thread, or a call while the pool is busy
-    /// (from within a chunk, or from a second thread) runs them here, in order.
+    /// Does the chunks 0 to <paramref name="chunks"/> - 1 and returns when all are done. One chunk, one thread, or a call while the pool is
+    /// busy (from within a chunk, or from a second thread) runs them here, in order.
     /// </summary>
     /// <remarks>An exception in a chunk (one of them, if several throw) is thrown here once no thread is in a chunk any more.</remarks>
     public void Run<TJob>(in TJob job, int chunks)
@@ -69,7 +69,7 @@ internal sealed unsafe class WorkerPool : IDisposable
         {
             for (int chunk = 0; chunk < chunks; chunk++)
             {
-                // Called on the job itself: on a readonly reference the compiler calls a copy, which takes longer than a tiny op's arithmetic.
+                // Called on the job itself: on a readonly reference the compiler calls a copy, which takes longer than a tiny op.
                 Unsafe.AsRef(in job).Run(chunk);
             }
             return;
@@ -187,8 +187,7 @@ internal sealed unsafe class WorkerPool : IDisposable
     }
 
     /// <summary>
-    /// Returns true as soon as more than <paramref name="seen"/> jobs were begun, and counts them; false when it was woken for none or the pool
-    /// stops.
+    /// Returns true once more than <paramref name="seen"/> jobs were begun, and counts them; false when woken for none or the pool stops.
     /// </summary>
     private bool AwaitJob(ref int seen)
     {
@@ -206,7 +205,7 @@ internal sealed unsafe class WorkerPool : IDisposable
             }
         }
         Interlocked.Increment(ref counters.Sleepers);
-        // Between the last poll and the line above, a job may have come that saw no sleeper. Then stay awake, unless a wake-up is on its way.
+        // Between the last poll and the line above a job may have come that saw no sleeper. Then stay awake unless a wake-up is on its way.
         if ((Volatile.Read(ref counters.Jobs) == seen && !stopping) || TakeSleepers(1) == 0)
         {
             wake.Wait();

@@ -26,7 +26,8 @@ public sealed class HiddenLayer<T> : Layer<T>
         bool normalizes = Normalization<T>.AppliesTo(scheme);
         linear = Add(
             "linear",
-            new Linear<T>(backend, inputs, outputs, random, activation, hasBias: !normalizes, hasWeightNorm: scheme == NormalizationScheme.Weight));
+            new Linear<T>(
+                backend, inputs, outputs, random, activation, hasBias: !normalizes, hasWeightNorm: scheme == NormalizationScheme.Weight));
         norm = normalizes ? Add("norm", new Normalization<T>(backend, scheme, outputs)) : null;
         this.activation = activation;
     }

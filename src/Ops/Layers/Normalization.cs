@@ -24,7 +24,8 @@ public sealed class Normalization<T> : Layer<T>
     {
         if (!AppliesTo(scheme))
         {
-            throw new ArgumentException($"Normalization: the scheme {scheme} does not normalize activations, so that it needs no such layer.");
+            throw new ArgumentException(
+                $"Normalization: the scheme {scheme} does not normalize activations, so that it needs no such layer.");
         }
         (this.scheme, this.groups) = (scheme, groups);
         if (scheme != NormalizationScheme.LayerSimple)

@@ -46,8 +46,8 @@ internal sealed class AffineNode<T> : TapeNode<T>
         if (x.Shape.Rank == 0 || weight.Shape.Rank != 2 || x.Shape[-1] != weight.Shape[0])
         {
             throw new ArgumentException(
-                $"Affine: x of shape {x.Shape} and weight of shape {weight.Shape} do not fit: the weight must be a matrix with a row for each " +
-                "number in a row of x.");
+                $"Affine: x of shape {x.Shape} and weight of shape {weight.Shape} do not fit: the weight must be a matrix " +
+                "with a row for each number in a row of x.");
         }
         int inputs = weight.Shape[0], outputs = weight.Shape[1], rows = x.Shape.ElementCount / inputs;
         bool hasBias = operands.Length > 2;

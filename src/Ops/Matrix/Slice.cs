@@ -5,8 +5,8 @@ namespace MiniGrad.Ops;
 
 /// <summary>
 /// y = a run of x along one axis. dx = dy where y was cut, 0 elsewhere. The first slice to write dx fills it with zeros; each slice then
-/// adds to its own part only, so that cutting T steps out of a sequence costs one pass in backward, not T. A slice of leading rows shares the
-/// memory of x. Nothing is saved.
+/// adds to its own part only, so that cutting T steps out of a sequence costs one pass in backward, not T. A slice of leading rows shares
+/// the memory of x. Nothing is saved.
 /// </summary>
 public static class SliceExtensions
 {

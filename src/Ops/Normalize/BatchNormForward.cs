@@ -176,7 +176,8 @@ internal readonly struct BatchNormStatistics<T>(
         // Sizes of a chunk and of the last one, and their shares of all rows; divided once, not for every vector of columns.
         int before = (rows - 1) / grain * grain;
         T total = T.CreateChecked(rows), size = T.CreateChecked(grain), rest = T.CreateChecked(rows - before);
-        V one = V.Splat(T.One), sizes = V.Splat(size), rests = V.Splat(rest), share = V.Splat(size / total), restShare = V.Splat(rest / total);
+        V one = V.Splat(T.One), sizes = V.Splat(size), rests = V.Splat(rest);
+        V share = V.Splat(size / total), restShare = V.Splat(rest / total);
         V perDivisor = V.Splat(T.One / divisor), perFreedom = V.Splat(T.One / (total - T.One)), increase = V.Splat(epsilon);
         for (int i = first; i < end; i += V.Width)
         {

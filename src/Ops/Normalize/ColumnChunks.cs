@@ -12,5 +12,6 @@ internal static class ColumnChunks
     /// <summary>
     /// Columns per chunk: about 16 K elements, in multiples of 64 columns so that chunks share no cache lines and vectors are full.
     /// </summary>
-    public static int Grain(int rows, int columns) => Math.Min(columns, Math.Max(1, ElementsPerChunk / rows / ColumnsPerLine) * ColumnsPerLine);
+    public static int Grain(int rows, int columns) =>
+        Math.Min(columns, Math.Max(1, ElementsPerChunk / rows / ColumnsPerLine) * ColumnsPerLine);
 }

@@ -29,13 +29,14 @@ public static class GroupNormExtensions
             if (groups < 1 || columns % groups != 0)
             {
                 throw new ArgumentException(
-                    $"GroupNorm: the {columns} features of shape {x.Shape} do not fall into {groups} equal groups; choose a divisor of {columns}.");
+                    $"GroupNorm: the {columns} features of shape {x.Shape} do not fall into {groups} equal groups; " +
+                    $"choose a divisor of {columns}.");
             }
             if (groups == columns)
             {
                 throw new ArgumentException(
-                    $"GroupNorm: {groups} groups of the {columns} features of shape {x.Shape} have one feature each, which leaves only the bias; " +
-                    "choose fewer groups.");
+                    $"GroupNorm: {groups} groups of the {columns} features of shape {x.Shape} have one feature each, " +
+                    "which leaves only the bias; choose fewer groups.");
             }
             return LayerNormNode<T>.Apply("GroupNorm", [x, gain, bias], groups, epsilon, DetachedStatistics.None);
         }

@@ -31,7 +31,8 @@ public static class LayerNormExtensions
         /// <exception cref="ArgumentException">Gain or bias has another shape than (D,).</exception>
         [GradCheck("3x7", "7", "7")]
         [GradCheck("2x3x17", "17", "17")]
-        public Tensor<T> LayerNorm(Tensor<T> gain, Tensor<T> bias, double epsilon = 1e-5, DetachedStatistics detached = DetachedStatistics.None) =>
+        public Tensor<T> LayerNorm(
+            Tensor<T> gain, Tensor<T> bias, double epsilon = 1e-5, DetachedStatistics detached = DetachedStatistics.None) =>
             LayerNormNode<T>.Apply("LayerNorm", [x, gain, bias], 1, epsilon, detached);
 
         /// <summary>Normalizes every row to mean 0 and variance 1, with no gain and bias ("LN-simple").</summary>

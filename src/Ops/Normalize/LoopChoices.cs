@@ -21,7 +21,7 @@ internal readonly struct No : IChoice
 }
 
 /// <summary>
-/// What a loop does with the result or gradient it computes, as a type: the three cases of <see cref="GradientSink{T}"/>, and how to assign.
+/// What a loop does with the result or gradient it computes, as a type: the three cases of <see cref="GradientSink{T}"/> and how to assign.
 /// </summary>
 internal interface ISinkMode
 {
@@ -73,8 +73,8 @@ internal static class SinkMode<T, V>
         where TMode : ISinkMode => TMode.Accumulates ? V.Load(buffer, i, count, V.Splat(T.Zero)) : V.Splat(T.Zero);
 
     /// <summary>
-    /// Writes the first <paramref name="count"/> lanes. Whole vectors must be aligned if TMode streams; <paramref name="value"/> fills lanes
-    /// that are added to nothing.
+    /// Writes the first <paramref name="count"/> lanes. Whole vectors must be aligned if TMode streams; <paramref name="value"/> fills
+    /// lanes that are added to nothing.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store<TMode>(V value, DeviceBuffer<T> buffer, nint i, int count)

@@ -60,7 +60,8 @@ internal sealed class RmsNormNode<T> : TapeNode<T>
         DeviceBuffer<T> rstd = tape.Rent<T>(rows);
         tape.Backend.Run(
             new RowNormForward<T, No>(
-                x.Value, gain.Value, hasBias ? operands[2].Value : default, y.Value, default, rstd, 1, columns, T.CreateTruncating(epsilon)),
+                x.Value, gain.Value, hasBias ? operands[2].Value : default, y.Value, default, rstd, 1, columns,
+                T.CreateTruncating(epsilon)),
             rows, RowChunks.SumGrain(tape.Backend, rows, columns));
         if (y.NeedsGradient)
         {

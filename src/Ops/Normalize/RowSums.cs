@@ -35,7 +35,8 @@ internal readonly struct RowSums<T> : IDisposable
     {
         if (scratch is { } memory)
         {
-            backend.Reduce(default(SumReduction<T>), new ReduceCall<T>(memory.Buffer, target.Buffer, 1, chunks, columns, T.One, target.Accumulate));
+            backend.Reduce(
+                default(SumReduction<T>), new ReduceCall<T>(memory.Buffer, target.Buffer, 1, chunks, columns, T.One, target.Accumulate));
         }
     }
 

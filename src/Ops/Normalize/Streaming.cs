@@ -7,14 +7,14 @@ namespace MiniGrad.Ops;
 
 /// <summary>When and how results are written past the caches.</summary>
 /// <remarks>
-/// A plain store first reads the line it writes to: of three lines that a copy moves, one is read for nothing. A non-temporal store does not,
-/// but whoever reads the result next finds it in memory. For a result that the caches cannot hold that costs less than it saves.
+/// A plain store first reads the line it writes to: of three lines that a copy moves, one is read for nothing. A non-temporal store does
+/// not, but whoever reads the result next finds it in memory. For a result that the caches cannot hold that costs less than it saves.
 /// </remarks>
 internal static class Streaming
 {
-    // By what comes after: of two ops, the second of which reads what the first wrote, plain stores take 1.03 to 1.65 times as long from 48 MB
-    // on, 0.93 to 1.34 times at 32 MB and 0.78 to 1.34 times at 16 MB; the first op alone gains from 4 MB on. Measured with caches of 2 MB per
-    // core and of 300 MB for all, on one core and on two.
+    // By what comes after: of two ops, the second of which reads what the first wrote, plain stores take 1.03 to 1.65 times as long from
+    // 48 MB on, 0.93 to 1.34 times at 32 MB and 0.78 to 1.34 times at 16 MB; the first op alone gains from 4 MB on. Measured with caches of
+    // 2 MB per core and of 300 MB for all, on one core and on two.
     private const long LeastBytes = 48 << 20;
 
     /// <summary>Whether to write all of <paramref name="result"/> by <see cref="ISimd{V, T}.StoreNonTemporal"/>.</summary>
@@ -29,8 +29,8 @@ internal static class Streaming
         where V : struct, ISimd<V, T> => Pays(result) && CacheLine.ElementsBefore<T, V>(result) == 0;
 
     /// <summary>
-    /// In a loop that streams, asks for the line of element <paramref name="index"/>, which may lie past the end. The processor itself fetches
-    /// ahead within a page of memory only, and of rows taken in turn it sees too little to begin early.
+    /// In a loop that streams, asks for the line of element <paramref name="index"/>, which may lie past the end. The processor itself
+    /// fetches ahead within a page of memory only, and of rows taken in turn it sees too little to begin early.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static unsafe void Fetch<T, TMode>(DeviceBuffer<T> buffer, nint index)

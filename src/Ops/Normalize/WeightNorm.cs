@@ -71,7 +71,8 @@ internal sealed class WeightNormNode<T> : TapeNode<T>
         if (dv.IsWanted)
         {
             backend.Run(
-                new WeightNormBackward<T>(v.Value, gain.Value, Norm, along.Buffer, Output.Gradient, dv, columns), rows, RowChunks.Grain(rows, columns));
+                new WeightNormBackward<T>(v.Value, gain.Value, Norm, along.Buffer, Output.Gradient, dv, columns),
+                rows, RowChunks.Grain(rows, columns));
         }
     }
 }
@@ -162,9 +163,10 @@ internal readonly struct WeightNormForward<T>(DeviceBuffer<T> v, DeviceBuffer<T>
     }
 }
 
-/// <summary>Writes dv, a vector of columns at a time, down the rows of the chunk; <paramref name="along"/> holds (dw . v) / ||v||.</summary>
+/// <summary>Writes dv, a vector of columns at a time, down the chunk's rows; <paramref name="along"/> holds (dw . v) / ||v||.</summary>
 internal readonly struct WeightNormBackward<T>(
-    DeviceBuffer<T> v, DeviceBuffer<T> gain, DeviceBuffer<T> norm, DeviceBuffer<T> along, DeviceBuffer<T> dw, GradientSink<T> dv, int columns)
+    DeviceBuffer<T> v, DeviceBuffer<T> gain, DeviceBuffer<T> norm, DeviceBuffer<T> along, DeviceBuffer<T> dw,
+    GradientSink<T> dv, int columns)
     : IKernel<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
@@ -192,7 +194,8 @@ internal readonly struct WeightNormBackward<T>(
         for (int i = 0; i < step; i += V.Width)
         {
             int count = step - i;
-            V length = V.Load(norm, i, count, one), scale = V.Load(gain, i, count, one) / length, share = V.Load(along, i, count, one) / length;
+            V length = V.Load(norm, i, count, one), scale = V.Load(gain, i, count, one) / length;
+            V share = V.Load(along, i, count, one) / length;
             for (int k = (first * step) + i; k < end * step; k += step)
             {
                 V result = scale * (V.Load(cotangent, k, count, one) - (share * V.Load(from, k, count, one)));

@@ -58,8 +58,8 @@ internal sealed class WeightNormAffineNode<T> : TapeNode<T>
         if (x.Shape.Rank == 0 || v.Shape.Rank != 2 || x.Shape[-1] != v.Shape[0])
         {
             throw new ArgumentException(
-                $"WeightNormAffine: x of shape {x.Shape} and v of shape {v.Shape} do not fit: v must be a matrix with a row for each number " +
-                "in a row of x.");
+                $"WeightNormAffine: x of shape {x.Shape} and v of shape {v.Shape} do not fit: v must be a matrix " +
+                "with a row for each number in a row of x.");
         }
         int inputs = v.Shape[0], outputs = v.Shape[1], rows = x.Shape.ElementCount / inputs;
         Operands.RequireShape("WeightNormAffine", "gain", gain, new Shape(outputs));

@@ -72,8 +72,8 @@ internal static class RowNormalizer<T, V, TNorm>
     }
 
     /// <summary>
-    /// From the gradients of a group's outputs, those of its inputs and of its gains and shift; with <typeparamref name="TTwo"/> at the same
-    /// time those of a second group of as many features: both most often start from the same gradients.
+    /// From the gradients of a group's outputs, those of its inputs and of its gains and shift; with <typeparamref name="TTwo"/> at the
+    /// same time those of a second group of as many features: both most often start from the same gradients.
     /// </summary>
     /// <param name="a">A group.</param>
     /// <param name="b">The second one, if there is one.</param>
@@ -174,7 +174,8 @@ internal static class RowNormalizer<T, V, TNorm>
     private static void Write<TTwo>(in GroupGradients<T> a, in GroupGradients<T> b, in Averages ofA, in Averages ofB)
         where TTwo : IChoice
     {
-        V muA = Mean(a), rA = V.LoadSplat(a.Rstd, a.At), muB = TTwo.IsMade ? Mean(b) : muA, rB = TTwo.IsMade ? V.LoadSplat(b.Rstd, b.At) : rA;
+        V muA = Mean(a), rA = V.LoadSplat(a.Rstd, a.At);
+        V muB = TTwo.IsMade ? Mean(b) : muA, rB = TTwo.IsMade ? V.LoadSplat(b.Rstd, b.At) : rA;
         V averageA = ofA.U, averageXHatA = ofA.UXHat, averageB = ofB.U, averageXHatB = ofB.UXHat;
         int length = a.X.Length;
         for (int i = 0; i < length; i += V.Width)

@@ -7,7 +7,7 @@ namespace MiniGrad.GoldenGenerator;
 /// <summary>Activations and other functions of one element.</summary>
 internal static class ElementwiseCases
 {
-    /// <summary>Intervals of inputs: where functions bend, where differences cancel, where exponentials vanish and where they overflow.</summary>
+    /// <summary>Intervals of inputs: where functions bend, where differences cancel, where exponentials vanish or overflow.</summary>
     private static readonly (string Name, double Bound, int Concentration)[] Ranges =
         [("ordinary", 3, 1), ("small", 1e-3, 1), ("large", 30, 3), ("huge", 1e4, 5)];
 

@@ -31,7 +31,7 @@ internal static class NormalizerCases
                 $"group norm of {rows}x{d} in {groups}", "group norm", [new("x", [rows, d]), new("gain", [d], 0.5, 1.5), new("bias", [d])],
                 x => group_norm(x[0], groups, x[1], x[2]), [("groups", [groups]), ("epsilon", [1e-5])]);
         }
-        // Not two rows: their normalized values are 1 and -1 whatever they are, but for epsilon, and dx is what rounding leaves of a difference.
+        // Not two rows: but for epsilon their normalized values are always 1 and -1, and dx is what rounding leaves of a difference.
         foreach ((int rows, int d) in new[] { (4, 5), (7, 19), (3, 3), (37, 2) })
         {
             Input[] inputs = [new("x", [rows, d]), new("gain", [d], 0.5, 1.5), new("bias", [d])];

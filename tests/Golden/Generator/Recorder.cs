@@ -10,7 +10,7 @@ namespace MiniGrad.GoldenGenerator;
 /// <param name="Shape">Its extents.</param>
 /// <param name="Low">The lower end of the interval.</param>
 /// <param name="High">The upper end.</param>
-/// <param name="Concentration">Above 1, distances from the middle are raised to this power, so that a wide interval keeps small elements.</param>
+/// <param name="Concentration">Above 1, distances from the middle are raised to this power: a wide interval keeps small elements.</param>
 /// <param name="Values">The elements, instead of an interval.</param>
 internal sealed record Input(string Name, int[] Shape, double Low = -2, double High = 2, int Concentration = 1, double[]? Values = null)
 {

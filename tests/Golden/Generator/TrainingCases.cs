@@ -7,8 +7,8 @@ using static TorchSharp.torch.nn.functional;
 namespace MiniGrad.GoldenGenerator;
 
 /// <summary>
-/// A perceptron of three layers, 5-8-8-3 (5-24-24-3 under group norm), over twenty steps on one batch: the loss of every step, the parameters
-/// and statistics after the last, and the logits that evaluation then gives.
+/// A perceptron of three layers, 5-8-8-3 (5-24-24-3 under group norm), over twenty steps on one batch: the loss of every step, the
+/// parameters and statistics after the last, and the logits that evaluation then gives.
 /// </summary>
 /// <remarks>
 /// Only problems that are well conditioned are recorded: weights changed by 1e-10 of themselves must not change the results by more than

@@ -80,7 +80,8 @@ public sealed class GradCheckModuleTests : IDisposable
         int outstanding = backend.Pool.Outstanding, calls = 0;
         double[][] before = [layer.Gain.ToArray(), layer.Gain.GradientToArray(), layer.Bias.GradientToArray()];
         Assert.Throws<NotFiniteNumberException>(() => GradCheck.Module(
-            backend, layer, x => ++calls == atCall ? throw new NotFiniteNumberException() : layer.Forward(x[0]), [HostTensor<double>.Random("x", new Shape(3, 5), 4)]));
+            backend, layer, x => ++calls == atCall ? throw new NotFiniteNumberException() : layer.Forward(x[0]),
+            [HostTensor<double>.Random("x", new Shape(3, 5), 4)]));
         Assert.Equal(outstanding, backend.Pool.Outstanding);
         Assert.False(layer.Gain.HasGradient);
         AssertSameBits(before, layer);
@@ -91,14 +92,17 @@ public sealed class GradCheckModuleTests : IDisposable
     {
         using IBackend<double> other = CpuBackend.Create<double>(1);
         using Normalized layer = new(backend);
-        ArgumentException error = Assert.Throws<ArgumentException>(() => GradCheck.Layer(other, layer, HostTensor<double>.Random("x", new Shape(3, 5), 4)));
+        ArgumentException error = Assert.Throws<ArgumentException>(
+            () => GradCheck.Layer(other, layer, HostTensor<double>.Random("x", new Shape(3, 5), 4)));
         Assert.Contains("'gain'", error.Message, StringComparison.Ordinal);
     }
 
     private static void AssertSameBits(double[][] before, Normalized layer)
     {
         double[][] after = [layer.Gain.ToArray(), layer.Gain.GradientToArray(), layer.Bias.GradientToArray()];
-        Assert.Equal(before.SelectMany(values => values.Select(BitConverter.DoubleToInt64Bits)), after.SelectMany(values => values.Select(BitConverter.DoubleToInt64Bits)));
+        Assert.Equal(
+            before.SelectMany(values => values.Select(BitConverter.DoubleToInt64Bits)),
+            after.SelectMany(values => values.Select(BitConverter.DoubleToInt64Bits)));
     }
 
     /// <summary>Inputs x[0], x[1], ... of 3 rows, then h0 and c0.</summary>

@@ -34,8 +34,11 @@ public sealed class GradCheckTests : IDisposable
     [Fact]
     public void Swapped_gates_are_named_down_to_the_columns()
     {
-        GradCheckReport report = GradCheck.Function(backend, x => PlantedBugs.Cell(x[0], x[1], swap: true), Inputs(("gates", new(1, 8)), ("c0", new(1, 2))));
-        Assert.Equal(["gates[0, 0]", "gates[0, 1]", "gates[0, 2]", "gates[0, 3]"], report.Worst.Where(entry => entry.Failed).Select(entry => entry.Position).Order(StringComparer.Ordinal));
+        GradCheckReport report = GradCheck.Function(
+            backend, x => PlantedBugs.Cell(x[0], x[1], swap: true), Inputs(("gates", new(1, 8)), ("c0", new(1, 2))));
+        Assert.Equal(
+            ["gates[0, 0]", "gates[0, 1]", "gates[0, 2]", "gates[0, 3]"],
+            report.Worst.Where(entry => entry.Failed).Select(entry => entry.Position).Order(StringComparer.Ordinal));
         Assert.Equal(4, report.FailureCount);
         Assert.Equal(10, report.Comparisons);
     }
@@ -55,7 +58,8 @@ public sealed class GradCheckTests : IDisposable
     public void Agreement_is_far_below_the_tolerance()
     {
         GradCheckReport report = GradCheck.Function(
-            backend, x => x[0].LayerNorm(x[1], x[2]), Inputs(("x", new(4, 9)), ("gain", new(9)), ("bias", new(9))), new() { Order = 2 }, dual);
+            backend, x => x[0].LayerNorm(x[1], x[2]), Inputs(("x", new(4, 9)), ("gain", new(9)), ("bias", new(9))),
+            new() { Order = 2 }, dual);
         report.ThrowIfFailed();
         Assert.All(report.Worst, entry => Assert.True(entry.AbsoluteError < 1e-10, report.ToString()));
     }
@@ -63,7 +67,8 @@ public sealed class GradCheckTests : IDisposable
     [Fact]
     public void Large_inputs_are_checked_along_random_directions()
     {
-        GradCheckReport report = GradCheck.Function(backend, x => x[0].LayerNorm(x[1], x[2]), Inputs(("x", new(64, 300)), ("gain", new(300)), ("bias", new(300))));
+        GradCheckReport report = GradCheck.Function(
+            backend, x => x[0].LayerNorm(x[1], x[2]), Inputs(("x", new(64, 300)), ("gain", new(300)), ("bias", new(300))));
         report.ThrowIfFailed();
         Assert.Equal(3 * (3 + 12), report.Comparisons);
     }
@@ -71,7 +76,8 @@ public sealed class GradCheckTests : IDisposable
     [Fact]
     public void Several_outputs_count_together()
     {
-        GradCheck.Sequence<double>(backend, null, (_, x) => [x[0].Tanh(), (x[0] + x[1]).Sum()], Inputs(("x", new(2, 3)), ("y", new(3)))).ThrowIfFailed();
+        GradCheck.Sequence<double>(
+            backend, null, (_, x) => [x[0].Tanh(), (x[0] + x[1]).Sum()], Inputs(("x", new(2, 3)), ("y", new(3)))).ThrowIfFailed();
         GradCheckReport report = GradCheck.Sequence<double>(
             backend, null, (tape, x) => [x[0].Tanh(), tape.Constant(x[1].ToArray(), x[1].Shape)], Inputs(("x", new(2, 3)), ("y", new(3))));
         Assert.Equal(["y"], report.FailedNames);
@@ -89,7 +95,8 @@ public sealed class GradCheckTests : IDisposable
         Assert.InRange(Math.Abs(kink.Right), 0.5, 1.5);
         Assert.Contains("sit on a kink", report.ToString(), StringComparison.Ordinal);
 
-        GradCheckReport wrong = GradCheck.Function(backend, t => Unary(t[0], v => Math.Max(v, 0), (v, _) => v > 0 ? 1 : v == 0 ? -3 : 0), [x]);
+        GradCheckReport wrong = GradCheck.Function(
+            backend, t => Unary(t[0], v => Math.Max(v, 0), (v, _) => v > 0 ? 1 : v == 0 ? -3 : 0), [x]);
         Assert.Equal("x[0, 1]", Assert.Single(wrong.Worst, entry => entry.Failed).Position);
     }
 
@@ -99,7 +106,10 @@ public sealed class GradCheckTests : IDisposable
         using IBackend<float> floats = CpuBackend.Create<float>(1);
         HostTensor<float> x = new("x", new Shape(4), [0.5f, 1e-3f, -1e-3f, 3e-3f]);
         GradCheckReport report = GradCheck.Function(
-            floats, t => HostOp.Apply(t[0].Shape, v => [.. v[0].Select(Math.Abs)], (v, dy) => [[.. dy.Zip(v[0], (d, value) => d * Math.Sign(value))]], t), [x]);
+            floats,
+            t => HostOp.Apply(
+                t[0].Shape, v => [.. v[0].Select(Math.Abs)], (v, dy) => [[.. dy.Zip(v[0], (d, value) => d * Math.Sign(value))]], t),
+            [x]);
         report.ThrowIfFailed();
         Assert.Equal(0, report.KinkCount);
     }
@@ -117,7 +127,8 @@ public sealed class GradCheckTests : IDisposable
     public void A_backward_pass_that_varies_is_found()
     {
         int calls = 0;
-        GradCheckReport report = GradCheck.Function(backend, t => Unary(t[0], Math.Sin, (v, _) => Math.Cos(v) * (1 + (1e-14 * calls++))), Inputs(("x", new(3))));
+        GradCheckReport report = GradCheck.Function(
+            backend, t => Unary(t[0], Math.Sin, (v, _) => Math.Cos(v) * (1 + (1e-14 * calls++))), Inputs(("x", new(3))));
         Assert.False(report.Passed);
         Assert.Contains("backward pass", report.NonDeterminism, StringComparison.Ordinal);
         Assert.Contains("of x", report.NonDeterminism, StringComparison.Ordinal);
@@ -127,7 +138,8 @@ public sealed class GradCheckTests : IDisposable
     public void A_function_with_fresh_random_numbers_is_found()
     {
         Random random = new(1);
-        GradCheckReport report = GradCheck.Function(backend, t => Unary(t[0], v => random.Next(2) * v, (_, _) => 1), Inputs(("x", new(30))));
+        GradCheckReport report = GradCheck.Function(
+            backend, t => Unary(t[0], v => random.Next(2) * v, (_, _) => 1), Inputs(("x", new(30))));
         Assert.False(report.Passed);
         Assert.Contains("other outputs", report.NonDeterminism, StringComparison.Ordinal);
         Assert.Equal(0, report.Comparisons);
@@ -136,7 +148,8 @@ public sealed class GradCheckTests : IDisposable
     [Fact]
     public void A_gradient_that_is_not_a_number_fails()
     {
-        GradCheckReport report = GradCheck.Function(backend, t => Unary(t[0], Math.Sin, (v, i) => i == 1 ? double.NaN : Math.Cos(v)), Inputs(("x", new(3))));
+        GradCheckReport report = GradCheck.Function(
+            backend, t => Unary(t[0], Math.Sin, (v, i) => i == 1 ? double.NaN : Math.Cos(v)), Inputs(("x", new(3))));
         Assert.Equal("x[1]", Assert.Single(report.Worst, entry => entry.Failed).Position);
     }
 
@@ -153,7 +166,8 @@ public sealed class GradCheckTests : IDisposable
     [Fact]
     public void Order_2_without_dual_numbers_says_what_to_pass()
     {
-        ArgumentException error = Assert.Throws<ArgumentException>(() => GradCheck.Function(backend, x => x[0].Tanh(), Inputs(("x", new(3))), new() { Order = 2 }));
+        ArgumentException error = Assert.Throws<ArgumentException>(
+            () => GradCheck.Function(backend, x => x[0].Tanh(), Inputs(("x", new(3))), new() { Order = 2 }));
         Assert.Contains("CpuBackend.CreateDual", error.Message, StringComparison.Ordinal);
     }
 
@@ -168,7 +182,8 @@ public sealed class GradCheckTests : IDisposable
     [Fact]
     public void The_report_is_a_table_of_names_numbers_errors_and_steps()
     {
-        GradCheckReport report = GradCheck.Function(backend, t => Unary(t[0], Math.Sin, (v, i) => i == 1 ? 2 : Math.Cos(v)), Inputs(("x", new(20))));
+        GradCheckReport report = GradCheck.Function(
+            backend, t => Unary(t[0], Math.Sin, (v, i) => i == 1 ? 2 : Math.Cos(v)), Inputs(("x", new(20))));
         string text = report.ToString();
         Assert.Equal(text, Assert.Throws<InvalidOperationException>(report.ThrowIfFailed).Message);
         Assert.Contains("FAILED: 1 of 20", text, StringComparison.Ordinal);

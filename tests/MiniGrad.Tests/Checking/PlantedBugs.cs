@@ -9,7 +9,8 @@ namespace MiniGrad.Tests;
 public sealed record PlantedBug(string Name, (string Name, Shape Shape)[] Inputs, string[] Wrong)
 {
     public HostTensor<T>[] Values<T>()
-        where T : unmanaged, IFloatingPointIeee754<T> => [.. Inputs.Select((input, i) => HostTensor<T>.Random(input.Name, input.Shape, seed: 10 + i))];
+        where T : unmanaged, IFloatingPointIeee754<T> =>
+        [.. Inputs.Select((input, i) => HostTensor<T>.Random(input.Name, input.Shape, seed: 10 + i))];
 
     public override string ToString() => Name;
 }
@@ -89,7 +90,8 @@ public static class PlantedBugs
             v => Each(n * n, i => Enumerable.Range(0, n).Sum(k => v[0][((i / n) * n) + k] * v[1][(k * n) + (i % n)])),
             (v, dc) =>
             [
-                Each(n * n, i => Enumerable.Range(0, n).Sum(k => dc[((i / n) * n) + k] * (forgetTranspose ? v[1][(k * n) + (i % n)] : v[1][((i % n) * n) + k]))),
+                Each(n * n, i => Enumerable.Range(0, n).Sum(
+                    k => dc[((i / n) * n) + k] * (forgetTranspose ? v[1][(k * n) + (i % n)] : v[1][((i % n) * n) + k]))),
                 Each(n * n, i => Enumerable.Range(0, n).Sum(k => v[0][(k * n) + (i / n)] * dc[(k * n) + (i % n)])),
             ],
             x);
@@ -130,7 +132,9 @@ public static class PlantedBugs
             v => Each(2 * columns, i => v[1][i] * v[0][columns + i]),
             (v, dy) =>
             [
-                Each(v[0].Length, i => i / columns == start || i / columns == start + 1 ? v[1][i - (start * columns)] * dy[i - (start * columns)] : 0),
+                Each(
+                    v[0].Length,
+                    i => i / columns == start || i / columns == start + 1 ? v[1][i - (start * columns)] * dy[i - (start * columns)] : 0),
                 Each(2 * columns, i => v[0][columns + i] * dy[i]),
             ],
             x);

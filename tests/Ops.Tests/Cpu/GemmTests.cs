@@ -43,8 +43,6 @@ public abstract partial class GemmTests<T>
             Product product = new(Pick(random), Pick(random), Pick(random)) { TransposeA = transposeA, TransposeB = transposeB };
             Check(backend, product, random);
         }
-
-        static int Pick(Random random) => Extents[random.Next(Extents.Length)];
     }
 
     [Theory]
@@ -55,7 +53,8 @@ public abstract partial class GemmTests<T>
         Random random = new(8);
         foreach (int extent in LongExtents)
         {
-            (int, int, int)[] shapes = [(extent, 3, 20), (extent, 40, 9), (4, extent, 70), (13, 17, extent), (1, 50, extent), (50, 1, extent)];
+            (int, int, int)[] shapes =
+                [(extent, 3, 20), (extent, 40, 9), (4, extent, 70), (13, 17, extent), (1, 50, extent), (50, 1, extent)];
             foreach ((int m, int n, int k) in shapes)
             {
                 Check(backend, new(m, n, k) { TransposeA = transposeA, TransposeB = transposeB }, random);
@@ -173,9 +172,8 @@ public abstract partial class GemmTests<T>
         Random random = new(13);
         for (int round = 0; round < 40; round++)
         {
-            int m = Extents[random.Next(Extents.Length)], n = Extents[random.Next(Extents.Length)], k = Extents[random.Next(Extents.Length)];
-            Product product = new(m, n, k) { TransposeA = transposeA, TransposeB = transposeB, Packs = true };
-            Check(backend, product with { Bias = round % 2 == 0, Accumulate = round % 3 == 0 }, random);
+            Product product = new(Pick(random), Pick(random), Pick(random)) { TransposeA = transposeA, TransposeB = transposeB };
+            Check(backend, product with { Packs = true, Bias = round % 2 == 0, Accumulate = round % 3 == 0 }, random);
         }
         (int, int, int)[] shapes = [(1, 700, 300), (4, 50, 1000), (64, 13, 900), (250, 40, 400), (3, 40, 5000), (70, 130, 2100)];
         foreach ((int m, int n, int k) in shapes)
@@ -312,6 +310,8 @@ public abstract partial class GemmTests<T>
         }
         Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
     }
+
+    private static int Pick(Random random) => Extents[random.Next(Extents.Length)];
 
     private static void Check(IBackend<T> backend, Product product, Random random)
     {

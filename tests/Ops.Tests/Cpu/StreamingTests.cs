@@ -3,7 +3,7 @@ using MiniGrad.Ops.Cpu;
 
 namespace MiniGrad.Ops.Tests.Cpu;
 
-/// <summary>Elementwise results large enough to be written past the caches, at every vector width, with a partial vector at the end.</summary>
+/// <summary>Elementwise results large enough to be written past the caches, at every vector width, with a partial one at the end.</summary>
 public class StreamingTests
 {
     [Fact]

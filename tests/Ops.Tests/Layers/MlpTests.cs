@@ -10,14 +10,17 @@ public class MlpTests
 
     /// <summary>Without those whose gradients are not derivatives, on purpose.</summary>
     public static TheoryData<NormalizationScheme> AttachedSchemes =>
-        [.. Enum.GetValues<NormalizationScheme>().Where(scheme => !scheme.ToString().StartsWith("LayerDetached", StringComparison.Ordinal))];
+        [.. Enum.GetValues<NormalizationScheme>().Where(
+            scheme => !scheme.ToString().StartsWith("LayerDetached", StringComparison.Ordinal))];
 
     [Theory]
-    [InlineData(NormalizationScheme.None, "hidden0.linear.weight hidden0.linear.bias hidden1.linear.weight hidden1.linear.bias output.weight output.bias", "")]
+    [InlineData(
+        NormalizationScheme.None,
+        "hidden0.linear.weight hidden0.linear.bias hidden1.linear.weight hidden1.linear.bias output.weight output.bias", "")]
     [InlineData(
         NormalizationScheme.Weight,
-        "hidden0.linear.weight hidden0.linear.gain hidden0.linear.bias hidden1.linear.weight hidden1.linear.gain hidden1.linear.bias output.weight output.bias",
-        "")]
+        "hidden0.linear.weight hidden0.linear.gain hidden0.linear.bias " +
+        "hidden1.linear.weight hidden1.linear.gain hidden1.linear.bias output.weight output.bias", "")]
     [InlineData(NormalizationScheme.Layer, WithNorm, "")]
     [InlineData(NormalizationScheme.Rms, WithNorm, "")]
     [InlineData(NormalizationScheme.LayerSimple, "hidden0.linear.weight hidden1.linear.weight output.weight output.bias", "")]
@@ -33,7 +36,8 @@ public class MlpTests
     }
 
     private const string WithNorm =
-        "hidden0.linear.weight hidden0.norm.gain hidden0.norm.bias hidden1.linear.weight hidden1.norm.gain hidden1.norm.bias output.weight output.bias";
+        "hidden0.linear.weight hidden0.norm.gain hidden0.norm.bias " +
+        "hidden1.linear.weight hidden1.norm.gain hidden1.norm.bias output.weight output.bias";
 
     [Theory]
     [MemberData(nameof(AttachedSchemes))]
@@ -62,7 +66,8 @@ public class MlpTests
     public void A_module_for_a_scheme_that_has_none_is_refused()
     {
         using IBackend<double> backend = CpuBackend.Create<double>(1);
-        Assert.Contains("Weight", Assert.Throws<ArgumentException>(() => new Normalization<double>(backend, NormalizationScheme.Weight, 4)).Message);
+        Assert.Contains(
+            "Weight", Assert.Throws<ArgumentException>(() => new Normalization<double>(backend, NormalizationScheme.Weight, 4)).Message);
     }
 
     [Theory]
@@ -93,7 +98,8 @@ public class MlpTests
         using Mlp<float> mlp = new(backend, 20, [160, 96], 5, new Philox(seed), scheme);
         using Adam<float> optimizer = new(mlp.Parameters, 1e-2);
         using Tape<float> tape = new(backend);
-        float[] x = [.. TestArrays.Random(128 * 20).Select(v => (float)v)], target = [.. TestArrays.Random(128 * 5, 9).Select(v => (float)v)];
+        float[] x = [.. TestArrays.Random(128 * 20).Select(v => (float)v)];
+        float[] target = [.. TestArrays.Random(128 * 5, 9).Select(v => (float)v)];
         for (int step = 0; step < steps; step++)
         {
             Tensor<float> error = mlp.Forward(tape.Constant(x, new Shape(128, 20))) - tape.Constant(target, new Shape(128, 5));

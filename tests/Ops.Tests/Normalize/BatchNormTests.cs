@@ -74,7 +74,8 @@ public class BatchNormTests
     public void Operands_of_other_shapes_are_refused_by_name()
     {
         Assert.Contains("gain has shape (4,), but must have (5,)", Refused(t => t[0].BatchNorm(t[1], t[2]), [X, new(4), Feature]).Message);
-        Assert.Contains("BatchNorm: x has shape (2, 3, 5)", Refused(t => t[0].BatchNorm(t[1], t[2]), [new(2, 3, 5), Feature, Feature]).Message);
+        Assert.Contains(
+            "BatchNorm: x has shape (2, 3, 5)", Refused(t => t[0].BatchNorm(t[1], t[2]), [new(2, 3, 5), Feature, Feature]).Message);
         Assert.Contains("RmsNorm: bias has shape (4,)", Refused(t => t[0].RmsNorm(t[1], t[2]), [X, Feature, new(4)]).Message);
         Assert.Contains("WeightNorm: gain has shape (6,)", Refused(t => t[0].WeightNorm(t[1]), [X, new(6)]).Message);
         Assert.Contains("Affine: x of shape (6, 5) and weight of shape (4, 5)", Refused(t => t[0].Affine(t[1]), [X, new(4, 5)]).Message);
@@ -84,7 +85,8 @@ public class BatchNormTests
     [Fact]
     public void Groups_that_do_not_divide_the_features_or_hold_one_each_are_refused()
     {
-        Assert.Contains("5 features of shape (6, 5) do not fall into 2", Refused(t => t[0].GroupNorm(2, t[1], t[2]), [X, Feature, Feature]).Message);
+        Assert.Contains(
+            "5 features of shape (6, 5) do not fall into 2", Refused(t => t[0].GroupNorm(2, t[1], t[2]), [X, Feature, Feature]).Message);
         Assert.Contains("one feature each", Refused(t => t[0].GroupNorm(5, t[1], t[2]), [X, Feature, Feature]).Message);
     }
 
@@ -95,7 +97,9 @@ public class BatchNormTests
         With(mean, variance, (tape, gain, bias, running) => tape.Constant(x, X).BatchNorm(gain, bias, running: running));
 
     private static double[] Evaluate(double[] x, double[] mean, double[] variance) =>
-        With(mean, variance, (tape, gain, bias, running) => tape.Constant(x, new Shape(x.Length / 5, 5)).BatchNormEvaluation(gain, bias, running));
+        With(
+            mean, variance,
+            (tape, gain, bias, running) => tape.Constant(x, new Shape(x.Length / 5, 5)).BatchNormEvaluation(gain, bias, running));
 
     private static double[] With(
         double[] mean, double[] variance, Func<Tape<double>, Tensor<double>, Tensor<double>, RunningStatistics<double>, Tensor<double>> op)

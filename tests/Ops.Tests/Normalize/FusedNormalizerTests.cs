@@ -65,7 +65,8 @@ public class FusedNormalizerTests
         {
             int only = i;
             Run one = Run.Of<double>(
-                t => Normalizers.Fused(name, [.. t.Select((operand, k) => k == only ? operand : operand.Tape.Constant(operand.ToArray(), operand.Shape))]),
+                t => Normalizers.Fused(
+                    name, [.. t.Select((operand, k) => k == only ? operand : operand.Tape.Constant(operand.ToArray(), operand.Shape))]),
                 [.. shapes], inputs, onlyGradient: i);
             Assert.Equal(all.Gradients[i], one.Gradients[0]);
         }

@@ -88,7 +88,8 @@ public class NormalizerPropertyTests
         for (int row = 0; row < 3; row++)
         {
             double[] values = x[(row * 32768)..((row + 1) * 32768)], y = run.Y[(row * 32768)..((row + 1) * 32768)];
-            double mean = values.Average(), slope = values.Zip(y, (v, h) => (v - mean) * h).Sum() / values.Sum(v => (v - mean) * (v - mean));
+            double mean = values.Average();
+            double slope = values.Zip(y, (v, h) => (v - mean) * h).Sum() / values.Sum(v => (v - mean) * (v - mean));
             Assert.Equal(1, 1 / (slope * slope) / Variance(values), 6e-5);
             Assert.InRange(Math.Abs(y.Average()), 0, MeanRounding);
         }
@@ -104,7 +105,8 @@ public class NormalizerPropertyTests
         for (int column = 0; column < 3; column++)
         {
             double[] values = Column(x, column, 3), y = Column(run.Y, column, 3);
-            double mean = values.Average(), slope = values.Zip(y, (v, h) => (v - mean) * h).Sum() / values.Sum(v => (v - mean) * (v - mean));
+            double mean = values.Average();
+            double slope = values.Zip(y, (v, h) => (v - mean) * h).Sum() / values.Sum(v => (v - mean) * (v - mean));
             Assert.Equal(1, 1 / (slope * slope) / Variance(values), 6e-5);
             Assert.InRange(Math.Abs(y.Average()), 0, MeanRounding);
         }
@@ -131,7 +133,8 @@ public class NormalizerPropertyTests
     {
         foreach (int columns in (int[])[1, 17, 40, 400, 1000])
         {
-            foreach (string name in (string[])["layer", "layer simple", "rms", "rms with bias", columns % 2 == 0 ? "group" : "layer detached"])
+            string[] names = ["layer", "layer simple", "rms", "rms with bias", columns % 2 == 0 ? "group" : "layer detached"];
+            foreach (string name in names)
             {
                 Shape[] shapes = Normalizers.Shapes(name, 5, columns), alone = Normalizers.Shapes(name, 1, columns);
                 double[][] inputs = Run.Inputs(shapes);

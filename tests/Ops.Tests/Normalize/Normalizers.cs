@@ -10,8 +10,8 @@ internal static class Normalizers
 
     public static readonly string[] Names =
     [
-        "layer", "layer simple", "layer detached mean", "layer detached rstd", "layer detached", "rms", "rms with bias", "batch", "batch unbiased",
-        "batch evaluation", "group", "weight",
+        "layer", "layer simple", "layer detached mean", "layer detached rstd", "layer detached", "rms", "rms with bias",
+        "batch", "batch unbiased", "batch evaluation", "group", "weight",
     ];
 
     /// <summary>The shapes of x, gain and bias, or of those that the normalizer takes.</summary>
@@ -101,7 +101,8 @@ internal static class Normalizers
     }
 
     private static Tensor<T> Rstd<T>(Tensor<T> squares, int divisor)
-        where T : unmanaged, IFloatingPointIeee754<T> => T.One / ((squares / T.CreateChecked(divisor)) + T.CreateTruncating(Epsilon)).Sqrt();
+        where T : unmanaged, IFloatingPointIeee754<T> =>
+        T.One / ((squares / T.CreateChecked(divisor)) + T.CreateTruncating(Epsilon)).Sqrt();
 
     private static Tensor<T> Affine<T>(Tensor<T> xHat, Tensor<T>[] t)
         where T : unmanaged, IFloatingPointIeee754<T> => t.Length > 2 ? (t[1] * xHat) + t[2] : t[1] * xHat;

@@ -9,7 +9,8 @@ internal sealed record Run(double[] Y, double[][] Gradients)
 {
     /// <summary>Runs an op on the tape of these inputs, backward from a random cotangent (the same for every run of a shape).</summary>
     public static Run Of<T>(
-        IBackend<T> backend, Func<Tensor<T>[], Tensor<T>> op, Shape[] shapes, double[][] inputs, double[]? cotangent = null, int? onlyGradient = null)
+        IBackend<T> backend, Func<Tensor<T>[], Tensor<T>> op, Shape[] shapes, double[][] inputs, double[]? cotangent = null,
+        int? onlyGradient = null)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         using Tape<T> tape = new(backend);
@@ -18,11 +19,13 @@ internal sealed record Run(double[] Y, double[][] Gradients)
         tape.Backward(y, Convert<T>(cotangent ?? TestArrays.Random(y.Shape.ElementCount, 77)));
         return new Run(
             ToDouble(y.ToArray()),
-            [.. operands.Where((_, i) => onlyGradient is null || i == onlyGradient).Select(operand => ToDouble(operand.GradientToArray()))]);
+            [.. operands.Where((_, i) => onlyGradient is null || i == onlyGradient).Select(
+                operand => ToDouble(operand.GradientToArray()))]);
     }
 
     public static Run Of<T>(
-        Func<Tensor<T>[], Tensor<T>> op, Shape[] shapes, double[][] inputs, double[]? cotangent = null, SimdWidth? width = null, int? onlyGradient = null)
+        Func<Tensor<T>[], Tensor<T>> op, Shape[] shapes, double[][] inputs, double[]? cotangent = null, SimdWidth? width = null,
+        int? onlyGradient = null)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         using IBackend<T> backend = CpuBackend.Create<T>(1, width);

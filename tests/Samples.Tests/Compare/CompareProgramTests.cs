@@ -59,7 +59,8 @@ public sealed class CompareProgramTests : IDisposable
         (string Runs, string Output) Train(string threads)
         {
             string path = directory.File("on" + threads);
-            CommandRun run = Run("--dry-run", "--hidden", "24", "--batch-sizes", "32,8", "--seeds", "2", "--threads", threads, "--out", path);
+            CommandRun run = Run(
+                "--dry-run", "--hidden", "24", "--batch-sizes", "32,8", "--seeds", "2", "--threads", threads, "--out", path);
             run.RequireSuccess();
             return (Runs(WithoutTimings(path)), run.Output);
         }
@@ -70,7 +71,9 @@ public sealed class CompareProgramTests : IDisposable
         Assert.Contains("beside it", outputSideBySide, StringComparison.Ordinal);
         JsonNode results = JsonNode.Parse(File.ReadAllText(directory.File("on2/results.json")))!;
         Assert.Equal(2, results["machine"]!["sideBySide"]!.GetValue<int>());
-        Assert.Equal([32, 32, 32, 32, 32, 8, 8, 8, 8, 8], results["runs"]!.AsArray().Take(10).Select(run => run!["batchSize"]!.GetValue<int>()));
+        Assert.Equal(
+            [32, 32, 32, 32, 32, 8, 8, 8, 8, 8],
+            results["runs"]!.AsArray().Take(10).Select(run => run!["batchSize"]!.GetValue<int>()));
     }
 
     [Fact]

@@ -25,15 +25,18 @@ public sealed class LstmProgramTests : IDisposable
         string[] norms = LstmOptions.DefaultNorms.Split(',');
         string[] rows = [.. run.Output.Split('\n').Where(line => line.Contains('│') && line.Contains('%'))];
         Assert.All(norms, norm => Assert.Single(rows, row => row.Contains($"│ {norm} ", StringComparison.Ordinal)));
-        Assert.All(norms[1..], norm => Assert.Matches($"(?m)^{norm}: (reaches|does not reach) the validation bits per character", run.Output));
+        Assert.All(norms[1..], norm =>
+            Assert.Matches($"(?m)^{norm}: (reaches|does not reach) the validation bits per character", run.Output));
         Assert.Equal(
-            [.. Pictures.SelectMany(name => (string[])[$"{name}.png", $"{name}.svg"]).Concat(["curves.csv", "report.html", "results.json"]).Order(StringComparer.Ordinal)],
+            [.. Pictures.SelectMany(name => (string[])[$"{name}.png", $"{name}.svg"])
+                .Concat(["curves.csv", "report.html", "results.json"]).Order(StringComparer.Ordinal)],
             Directory.GetFiles(directory.File("results")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         JsonNode results = Results();
         Assert.Equal("lstm", results["experiment"]!.GetValue<string>());
         Assert.Equal(4, results["findings"]!.AsArray().Count);
         string report = File.ReadAllText(directory.File("results/report.html"));
-        Assert.All(results["findings"]!.AsArray(), finding => Assert.Contains(finding!.GetValue<string>(), report, StringComparison.Ordinal));
+        Assert.All(results["findings"]!.AsArray(), finding =>
+            Assert.Contains(finding!.GetValue<string>(), report, StringComparison.Ordinal));
         foreach (JsonNode? each in results["runs"]!.AsArray())
         {
             JsonArray dynamics = each!["dynamics"]!.AsArray();
@@ -54,7 +57,8 @@ public sealed class LstmProgramTests : IDisposable
     [InlineData("charlm", "--length 5 --preset haste --norms none,layer")]
     public void Every_task_runs(string task, string options)
     {
-        Run(["--task", task, .. options.Split(' '), "--hidden", "6", "--batch-sizes", "4", "--epochs", "1", "--threads", "1"]).RequireSuccess();
+        Run(["--task", task, .. options.Split(' '), "--hidden", "6", "--batch-sizes", "4", "--epochs", "1", "--threads", "1"])
+            .RequireSuccess();
         string command = Results()["command"]!.GetValue<string>();
         Assert.All(options.Replace("--seeds 2", "--seeds 1,2", StringComparison.Ordinal).Split(" --"), word =>
             Assert.Contains(word, command, StringComparison.Ordinal));
@@ -80,8 +84,8 @@ public sealed class LstmProgramTests : IDisposable
         {
             CommandRun.Of((output, error) => Program.Run(
                 [
-                    "lstm", "--dry-run", "--task", "adding", "--length", "7", "--hidden", "12", "--batch-sizes", "8", "--epochs", "2", "--seed", seed,
-                    "--threads", threads, "--out", directory.File(name),
+                    "lstm", "--dry-run", "--task", "adding", "--length", "7", "--hidden", "12", "--batch-sizes", "8", "--epochs", "2",
+                    "--seed", seed, "--threads", threads, "--out", directory.File(name),
                 ],
                 output, error, CancellationToken.None)).RequireSuccess();
             JsonArray runs = JsonNode.Parse(File.ReadAllText(directory.File($"{name}/results.json")))!["runs"]!.AsArray();
@@ -133,10 +137,10 @@ public sealed class LstmProgramTests : IDisposable
         ];
         Assert.Equal(
         [
-            "layer: reaches the test error that none has after 300 steps (30.00 %) after 200 steps, in 1.0 s of training instead of 1.5 s; " +
-            "it ends at 20.00 %.",
-            "rms: reaches the test error that none has after 300 steps (30.00 %) after 300 steps, no sooner, in 1.5 s of training instead of 1.5 s; " +
-            "it ends at 30.00 %.",
+            "layer: reaches the test error that none has after 300 steps (30.00 %) after 200 steps, " +
+            "in 1.0 s of training instead of 1.5 s; it ends at 20.00 %.",
+            "rms: reaches the test error that none has after 300 steps (30.00 %) after 300 steps, no sooner, " +
+            "in 1.5 s of training instead of 1.5 s; it ends at 30.00 %.",
             "weight: does not reach the test error that none has after 300 steps (30.00 %) within 300 steps; its best is 35.00 %.",
         ], settings.Findings(runs));
         Assert.Empty(settings.Findings(runs[1..]));
@@ -179,8 +183,8 @@ public sealed class LstmProgramTests : IDisposable
     [InlineData("--activation relu", "--activation: is no option")]
     public void Bad_input_gets_one_line_and_exit_code_1(string args, string expected) => Run(args.Split(' ')).RequireRefusal(expected);
 
-    private CommandRun Run(params string[] args) => CommandRun.Of(
-        (output, error) => Program.Run(["lstm", "--dry-run", "--out", directory.File("results"), .. args], output, error, CancellationToken.None));
+    private CommandRun Run(params string[] args) => CommandRun.Of((output, error) =>
+        Program.Run(["lstm", "--dry-run", "--out", directory.File("results"), .. args], output, error, CancellationToken.None));
 
     private JsonNode Results() => JsonNode.Parse(File.ReadAllText(directory.File("results/results.json")))!;
 }

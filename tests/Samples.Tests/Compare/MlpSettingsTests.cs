@@ -26,8 +26,8 @@ public class MlpSettingsTests
             options => (options.Norms, options.Seeds, options.LearningRate) = ("rms,none", "7,8", 2.5e-4));
         Assert.Equal(
             "dotnet run -c Release --project samples/Compare -- mlp --hidden 1000,1000 --activation relu --batch-variance paper " +
-            "--data '/a b/it'\\''s' --norms rms,none --batch-sizes 128,4 --epochs 3 --seeds 7,8 --optimizer adam --lr 0.00025 --dtype float " +
-            "--device cpu --threads 0",
+            "--data '/a b/it'\\''s' --norms rms,none --batch-sizes 128,4 --epochs 3 --seeds 7,8 --optimizer adam --lr 0.00025 " +
+            "--dtype float --device cpu --threads 0",
             ReproducingCommand.For(settings with { DataDirectory = "/a b/it's" }));
         Assert.Contains("--seeds 1 --seed 9", ReproducingCommand.For(settings with { Seeds = [9] }), StringComparison.Ordinal);
     }

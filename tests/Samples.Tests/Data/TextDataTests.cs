@@ -18,7 +18,8 @@ public sealed class TextDataTests : IDisposable
         string text = string.Concat(novel.Train.Concat(novel.Validation).Select(number => novel.Alphabet[number]));
         Assert.StartsWith("PRIDE AND PREJUDICE", text, StringComparison.Ordinal);
         Assert.Equal(
-            "DFC684D4F857FA938268F9AB9C5567B64BD0691251ECA959644ADEABE6287A4D", Convert.ToHexString(SHA256.HashData(Encoding.ASCII.GetBytes(text))));
+            "DFC684D4F857FA938268F9AB9C5567B64BD0691251ECA959644ADEABE6287A4D",
+            Convert.ToHexString(SHA256.HashData(Encoding.ASCII.GetBytes(text))));
         Assert.Equal(68_477, novel.Validation.Length);
     }
 
@@ -63,7 +64,9 @@ public sealed class TextDataTests : IDisposable
 
     [Fact]
     public void A_text_without_a_whole_piece_is_refused() =>
-        Assert.Contains("need more than 50", Assert.Throws<InputException>(() => new TextPieces<float>(new int[50], 3, 5, 10)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "need more than 50",
+            Assert.Throws<InputException>(() => new TextPieces<float>(new int[50], 3, 5, 10)).Message, StringComparison.Ordinal);
 
     private static void AssertRefused(string path, string expected) =>
         Assert.Contains(expected, Assert.Throws<InputException>(() => TextData.FromFile(path)).Message, StringComparison.Ordinal);
