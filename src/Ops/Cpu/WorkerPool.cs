@@ -35,7 +35,7 @@ internal sealed unsafe class WorkerPool : IDisposable
     private const int PollsBeforeSleep = 1000;
     private const int PausesPerPoll = 4;
 
-    private readonly Range[] ranges;
+    private readonly ChunkRange[] ranges;
     private readonly SemaphoreSlim wake = new(0);
     private Thread[] workers = []; // They start with the first job that there is to share.
     private volatile bool stopping;
@@ -51,7 +51,7 @@ internal sealed unsafe class WorkerPool : IDisposable
     public WorkerPool(int threads)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
-        ranges = new Range[threads];
+        ranges = new ChunkRange[threads];
     }
 
     /// <summary>How many threads share the work, the caller's included.</summary>
@@ -148,7 +148,7 @@ internal sealed unsafe class WorkerPool : IDisposable
         }
         for (int i = 1; i < ranges.Length; i++)
         {
-            ref Range other = ref ranges[(thread + i) % ranges.Length];
+            ref ChunkRange other = ref ranges[(thread + i) % ranges.Length];
             while ((chunk = other.TakeLast()) >= 0)
             {
                 RunChunk(chunk);
@@ -254,52 +254,5 @@ internal sealed unsafe class WorkerPool : IDisposable
         /// <summary>Workers that sleep, or are about to, and that nobody has promised to wake.</summary>
         [FieldOffset(384)]
         public int Sleepers;
-    }
-
-    /// <summary>The chunks of a thread that nobody has taken, on a pair of cache lines of its own.</summary>
-    [StructLayout(LayoutKind.Explicit, Size = 256)]
-    private struct Range
-    {
-        // The first chunk in the upper half, the one after the last in the lower, so that both change at once.
-        [FieldOffset(128)]
-        private long bounds;
-
-        public void Publish(int first, int end) => Volatile.Write(ref bounds, ((long)first << 32) | (uint)end);
-
-        /// <summary>Claims the first chunk; -1 if there is none.</summary>
-        public int TakeFirst()
-        {
-            while (true)
-            {
-                long seen = Volatile.Read(ref bounds);
-                int first = (int)(seen >> 32);
-                if (first >= (int)seen)
-                {
-                    return -1;
-                }
-                if (Interlocked.CompareExchange(ref bounds, seen + (1L << 32), seen) == seen)
-                {
-                    return first;
-                }
-            }
-        }
-
-        /// <summary>Claims the last chunk; -1 if there is none.</summary>
-        public int TakeLast()
-        {
-            while (true)
-            {
-                long seen = Volatile.Read(ref bounds);
-                int last = (int)seen - 1;
-                if ((int)(seen >> 32) > last)
-                {
-                    return -1;
-                }
-                if (Interlocked.CompareExchange(ref bounds, seen - 1, seen) == seen)
-                {
-                    return last;
-                }
-            }
-        }
     }
 }
