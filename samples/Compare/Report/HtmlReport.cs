@@ -93,9 +93,10 @@ internal static class HtmlReport
     private static void AppendPicture(StringBuilder html, Picture picture, ComparisonSettings settings)
     {
         string over = settings.Seeds.Count > 1 ? " Lines are medians over seeds, bands their range." : "";
+        int widest = picture.Width * 3 / 2;
         html.Append($"""
             <figure>
-            <img alt="{Escape(picture.Caption)}" width="{picture.Width}" height="{Picture.Height}" style="max-width: {picture.Width * 3 / 2}px"
+            <img alt="{Escape(picture.Caption)}" width="{picture.Width}" height="{Picture.Height}" style="max-width: {widest}px"
                  src="data:image/svg+xml;base64,{Base64(picture.ToSvg())}">
             <figcaption>{Escape($"{picture.Caption}. {picture.Explanation}")}{over}</figcaption>
             </figure>

@@ -111,7 +111,7 @@ internal abstract class Picture(IReadOnlyList<string> norms)
         return plot;
     }
 
-    /// <summary>A panel without points, as of a run that was stopped before: without numbers too, which would be those of nothing.</summary>
+    /// <summary>A panel without points, as of a run stopped before: without numbers too, which would be those of nothing.</summary>
     private static void ShowNothing(Plot plot)
     {
         plot.Axes.SetLimits(0, 1, 0, 1);

@@ -12,7 +12,7 @@ public static class CpuBackend
     /// <param name="threads">Threads that share the work, the caller's included; 0 takes one per core. Results do not depend on it.</param>
     /// <param name="width">The vector width; by default <see cref="SimdSupport.Default"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="threads"/> is negative.</exception>
-    /// <exception cref="NotSupportedException">The processor lacks the width, or there are no vectors of <typeparamref name="T"/>.</exception>
+    /// <exception cref="NotSupportedException">The processor lacks the width, or <typeparamref name="T"/> has no vectors.</exception>
     public static IBackend<T> Create<T>(int threads = 0, SimdWidth? width = null)
         where T : unmanaged, IFloatingPointIeee754<T> => CreateWithPool<T>(threads, width, new BufferPool(new NativeAllocator()));
 

@@ -11,7 +11,8 @@ public class CpuBackendTests
         if (SimdSupport.Has(SimdWidth.Bits256))
         {
             Assert.Contains(
-                "no vectors of Half: take float or double", Assert.Throws<NotSupportedException>(() => CpuBackend.Create<Half>(1, SimdWidth.Bits256)).Message,
+                "no vectors of Half: take float or double",
+                Assert.Throws<NotSupportedException>(() => CpuBackend.Create<Half>(1, SimdWidth.Bits256)).Message,
                 StringComparison.Ordinal);
             Assert.Throws<NotSupportedException>(() => CpuBackend.CreateDual<Half>(1, SimdWidth.Bits256));
         }
