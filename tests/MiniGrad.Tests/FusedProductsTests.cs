@@ -97,6 +97,18 @@ public sealed class FusedProductsTests : IDisposable
     });
 
     [Fact]
+    public void A_second_pass_through_the_same_ops_adds_to_the_first() => Check((tape, w, seeds) =>
+    {
+        Tensor<float> y = Product(tape, w, seeds[0]);
+        float[] cotangent = new float[y.Shape.ElementCount];
+        foreach (ulong seed in seeds)
+        {
+            new Philox(seed).Normal<float>(cotangent);
+            tape.Backward(y, cotangent); // The second writes its gradients where the first did.
+        }
+    });
+
+    [Fact]
     public void A_second_layer_with_the_same_weights_adds_to_the_first() => Check((tape, w, seeds) =>
         tape.Backward((Product(tape, w, seeds[0]) + Product(tape, w, seeds[1])).Sum()));
 
