@@ -124,12 +124,21 @@ internal sealed unsafe class WorkerPool : IDisposable
 
     private void StartWorkers()
     {
-        workers = new Thread[Threads - 1];
-        for (int i = 0; i < workers.Length; i++)
+        try
         {
-            int thread = i + 1;
-            workers[i] = new Thread(() => Work(thread)) { IsBackground = true, Name = $"MiniGrad worker {thread}" };
-            workers[i].Start();
+            for (int i = 1; i < Threads; i++)
+            {
+                int thread = i;
+                Thread worker = new(() => Work(thread)) { IsBackground = true, Name = $"MiniGrad worker {thread}" };
+                worker.Start();
+                workers = [.. workers, worker];
+            }
+        }
+        catch
+        {
+            // The system refuses a thread. The caller learns it, and the next job does with those that started.
+            Volatile.Write(ref busy, 0);
+            throw;
         }
     }
 
