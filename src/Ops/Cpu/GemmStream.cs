@@ -21,10 +21,16 @@ internal static unsafe class GemmStream<T, V>
     where V : struct, ISimd<V, T>
 {
     private const int StepsOfSlab = 16;
+
+    // Up to so many steps over K, writing C is most of the work.
     private const int FewSteps = 16;
+
+    // What a chunk has at least of B, which is cut into so many at most, if there is one tile; and about what of C, if there are several.
     private const int ElementsPerChunk = WorkerPool.ElementsToShare / 2;
-    private const int ElementsOfC = 1 << 14;
     private const int MostChunks = 4;
+    private const int ElementsOfC = 1 << 14;
+
+    // What a part has at least, for each row of C, of the rows of B; and how many numbers of C a chunk adds its parts' sums to.
     private const int RowsPerSum = 16;
     private const int ElementsPerSum = 2048;
 
