@@ -96,7 +96,7 @@ internal static class HtmlReport
         int widest = picture.Width * 3 / 2;
         html.Append($"""
             <figure>
-            <img alt="{Escape(picture.Caption)}" width="{picture.Width}" height="{Picture.Height}" style="max-width: {widest}px"
+            <img alt="{Escape(picture.Caption)}" width="{picture.Width}" height="{picture.Height}" style="max-width: {widest}px"
                  src="data:image/svg+xml;base64,{Base64(picture.ToSvg())}">
             <figcaption>{Escape($"{picture.Caption}. {picture.Explanation}")}{over}</figcaption>
             </figure>

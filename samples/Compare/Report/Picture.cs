@@ -6,7 +6,7 @@ using SkiaSharp;
 
 namespace MiniGrad.Samples.Compare.Report;
 
-/// <summary>Some panels side by side, each with a curve for each scheme, and a legend below them.</summary>
+/// <summary>Some panels, two side by side, each with a curve for each scheme, and a legend below them.</summary>
 /// <param name="norms">The schemes, in the order of the legend.</param>
 internal abstract class Picture(IReadOnlyList<string> norms)
 {
@@ -23,10 +23,15 @@ internal abstract class Picture(IReadOnlyList<string> norms)
     public virtual string Explanation => "";
 
     /// <summary>Pixels across.</summary>
-    public int Width => PanelWidth * PanelCount;
+    public int Width => PanelWidth * Columns;
 
     /// <summary>Pixels down.</summary>
-    public static int Height => PanelHeight + LegendHeight;
+    public int Height => PanelsHeight + LegendHeight;
+
+    // More than two in a row, and a page would show them too small to be read.
+    private int Columns => Math.Min(PanelCount, 2);
+
+    private int PanelsHeight => PanelHeight * ((PanelCount + 1) / 2);
 
     /// <summary>How many panels there are.</summary>
     protected abstract int PanelCount { get; }
@@ -73,7 +78,8 @@ internal abstract class Picture(IReadOnlyList<string> norms)
         {
             using Plot plot = Plot(PanelAt(i));
             plot.RenderManager.ClearCanvasBeforeEachRender = false; // It would clear the other panels too.
-            plot.Render(canvas, new PixelRect(PanelWidth * i, PanelWidth * (i + 1), PanelHeight, 0));
+            int left = PanelWidth * (i % Columns), top = PanelHeight * (i / Columns);
+            plot.Render(canvas, new PixelRect(left, left + PanelWidth, top + PanelHeight, top));
         }
         DrawLegend(canvas);
     }
@@ -180,7 +186,7 @@ internal abstract class Picture(IReadOnlyList<string> norms)
         using SKFont font = new(EmbeddedFonts.Regular, FontSize);
         using SKPaint text = new() { Color = SKColors.Black, IsAntialias = true };
         float x = (Width - norms.Sum(norm => Line + Gap + font.MeasureText(norm)) - (Between * (norms.Count - 1))) / 2;
-        float y = PanelHeight + (LegendHeight / 2) - 6;
+        float y = PanelsHeight + (LegendHeight / 2) - 6;
         foreach (string norm in norms)
         {
             using SKPaint stroke = new() { Color = SKColor.Parse(SchemeColors.Of(norm)), StrokeWidth = 3, IsAntialias = true };

@@ -31,7 +31,7 @@ public class FigureTests
     {
         LearningFigure figure = new(Comparison.Runs, Comparison.Settings, Metric.TrainLoss, Progress.Seconds);
         using SKBitmap png = SKBitmap.Decode(figure.ToPng());
-        Assert.Equal((2 * figure.Width, 2 * Picture.Height), (png.Width, png.Height));
+        Assert.Equal((2 * figure.Width, 2 * figure.Height), (png.Width, png.Height));
         foreach (string norm in Comparison.Settings.Norms)
         {
             SKColor color = SKColor.Parse(SchemeColors.Of(norm));
