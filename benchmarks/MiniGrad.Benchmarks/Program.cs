@@ -10,7 +10,7 @@ if (args is ["--quick", "workers"])
 }
 else if (args is ["--quick", ..])
 {
-    QuickGemm.Run(args.Length > 1 ? args[1] : "");
+    return QuickGemm.Run(args.Length > 1 ? args[1] : "") ? 0 : 1;
 }
 else if (args is ["--ladder", ..])
 {
@@ -20,3 +20,4 @@ else
 {
     BenchmarkSwitcher.FromAssembly(typeof(GemmBench).Assembly).Run(args);
 }
+return 0;

@@ -15,13 +15,21 @@ internal static class QuickGemm
 
     private static float sink;
 
-    public static void Run(string filter)
+    /// <summary>Times the products whose names contain <paramref name="filter"/>; false if there are none.</summary>
+    public static bool Run(string filter)
     {
+        GemmShape[] shapes = [.. GemmShape.All.Where(shape => shape.Name.Contains(filter, StringComparison.Ordinal))];
+        if (shapes.Length == 0)
+        {
+            string names = string.Join(", ", GemmShape.All.Select(shape => shape.Name));
+            Console.Error.WriteLine($"--quick {filter}: no product has this in its name; there are {names}.");
+            return false;
+        }
         using IBackend<float> backend = CpuBackend.Create<float>(1);
         bool is512 = SimdSupport.Default == SimdWidth.Bits512;
         Console.WriteLine($"{backend.Name}; GFLOP/s; best and median of {Turns} turns");
         Console.WriteLine($"{"product",-20}{"best",8}{"median",8}{"peak",8}{"% best",8}{"% in turn",10}{"us best",10}");
-        foreach (GemmShape shape in GemmShape.All.Where(shape => shape.Name.Contains(filter, StringComparison.Ordinal)))
+        foreach (GemmShape shape in shapes)
         {
             using Scratch<float> memory = backend.Pool.RentScratch<float>(shape.Elements);
             backend.Fill(memory.Buffer, 0.5f);
@@ -40,6 +48,7 @@ internal static class QuickGemm
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"{shape.Name,-20}{best,8:F1}{median,8:F1}{top,8:F1}{percent,8:F1}{percentInTurn,10:F1}{microseconds,10:F1}"));
         }
+        return true;
     }
 
     private static double Seconds(Action action)

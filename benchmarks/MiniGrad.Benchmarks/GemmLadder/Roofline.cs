@@ -25,8 +25,9 @@ internal sealed class Roofline(double peak, (string Name, double BytesPerSecond)
         {
             double corner = Math.Min(peak / rate, MostIntensity);
             Line(plot, LeastIntensity, LeastIntensity * rate, corner, corner * rate);
+            // Below the line, which climbs away from it.
             double at = 0.065;
-            Label(plot, at, at * rate * 1.25, name);
+            Label(plot, at, at * rate * 0.92, name).LabelAlignment = Alignment.UpperLeft;
         }
         Line(plot, peak / memories[0].BytesPerSecond, peak, MostIntensity, peak);
         Label(plot, 0.85, peak * 1.13, "arithmetic, 1 thread");
@@ -37,7 +38,7 @@ internal sealed class Roofline(double peak, (string Name, double BytesPerSecond)
             marker.Color = Colors.C0;
             // Points are close to each other: labels go to the left and to the right, above and below.
             bool isRight = i is 1 or 3 or >= 6;
-            double lift = i switch { 3 => 0.85, 4 => 0.88, 5 => 1.15, 6 => 0.92, _ => isRight ? 1.1 : 1 };
+            double lift = i switch { 1 => 0.8, 3 => 0.85, 4 => 0.88, 5 => 1.15, 6 => 0.92, _ => isRight ? 1.1 : 1 };
             Text label = Label(plot, point.Intensity * (isRight ? 1.07 : 0.93), point.FlopsPerSecond * lift, point.Name);
             label.LabelAlignment = isRight ? Alignment.MiddleLeft : Alignment.MiddleRight;
         }

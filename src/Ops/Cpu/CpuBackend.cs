@@ -79,7 +79,8 @@ internal class CpuBackend<T, V> : IBackend<T>
         Pool = pool;
     }
 
-    public virtual string Name => $"cpu, {V.Width * 8 * Unsafe.SizeOf<T>()}-bit vectors, {Workers.Threads} threads";
+    public virtual string Name =>
+        $"cpu, {V.Width * 8 * Unsafe.SizeOf<T>()}-bit vectors, {Workers.Threads} thread{(Workers.Threads == 1 ? "" : "s")}";
 
     public BufferPool Pool { get; }
 
