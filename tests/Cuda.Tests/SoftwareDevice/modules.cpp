@@ -3,6 +3,7 @@
 #include "images.h"
 #include <cstring>
 #include <dlfcn.h>
+#include <filesystem>
 #include <memory>
 #include <unistd.h>
 
@@ -18,13 +19,14 @@ API Result cuModuleLoadData(void** out, const void* image)
         return unsupported_ptx;         // Made by a newer compiler than the driver's.
     if (memcmp(head->magic, ptx_magic, sizeof ptx_magic) && memcmp(head->magic, cubin_magic, sizeof cubin_magic))
         return invalid_image;
-    char path[] = "/tmp/softcuda-XXXXXX"; // A fresh name: for a known one the loader hands out the library it has.
-    const int file = mkstemp(path);
+    // A fresh name: for a known one the loader hands out the library it has.
+    std::string path = std::filesystem::temp_directory_path() / "softcuda-XXXXXX";
+    const int file = mkstemp(path.data());
     if (file < 0 || write(file, head + 1, head->size) != (ssize_t)head->size)
         return out_of_memory;
     close(file);
-    void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    unlink(path);
+    void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    unlink(path.c_str());
     if (!library)
         return state.message = dlerror(), invalid_image;
     auto* module = new Module{library, (const KernelEntry*)dlsym(library, "softcuda_kernels"), *(int*)dlsym(library, "softcuda_kernel_count"), nullptr};

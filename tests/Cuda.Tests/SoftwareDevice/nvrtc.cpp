@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
+#include <filesystem>
 #include <regex>
 #include <unistd.h>
 
@@ -96,10 +97,10 @@ API Result nvrtcCompileProgram(void* handle, int count, const char* const* optio
     const std::string text = with_kernel_table(program);
     if (const auto known = compiled.find(text); known != compiled.end())
         return program.library = known->second, success;
-    char directory[] = "/tmp/softcuda-nvrtc-XXXXXX";
-    if (!mkdtemp(directory))
+    std::string directory = std::filesystem::temp_directory_path() / "softcuda-nvrtc-XXXXXX";
+    if (!mkdtemp(directory.data()))
         return invalid_program;
-    const std::string base = std::string(directory) + "/kernel";
+    const std::string base = directory + "/kernel";
     write(base + ".cpp", text);
     // Each module has symbols of its own, also for statics of templates, which a unique binding would share between float and double.
     const std::string command = "g++ -std=c++17 -O1 -fPIC -shared -ffp-contract=off -fno-gnu-unique -ftls-model=global-dynamic -Wno-unknown-pragmas -o " + base +
@@ -109,7 +110,7 @@ API Result nvrtcCompileProgram(void* handle, int count, const char* const* optio
     program.library = status ? "" : read(base + ".so");
     for (const char* ending : {".cpp", ".so", ".log"})
         unlink((base + ending).c_str());
-    rmdir(directory);
+    rmdir(directory.c_str());
     if (status)
         return compilation_error;
     compiled[text] = program.library;
