@@ -50,6 +50,23 @@ public interface ISimd<V, T> : IReal<V, T>
     /// </summary>
     static virtual void AddProduct(ref V sum, V a, V b) => sum = V.MultiplyAdd(a, b, sum);
 
+    /// <summary>
+    /// c += a x, d += a y, each rounded once. Two at a time where there are many: the compiler keeps only so many variables of the small
+    /// methods that it puts in place in registers, and each call has some.
+    /// </summary>
+    static virtual void AddProducts(ref V c, ref V d, V a, V x, V y)
+    {
+        V.AddProduct(ref c, a, x);
+        V.AddProduct(ref d, a, y);
+    }
+
+    /// <summary>c += a x, d += a y, e += a z, each rounded once.</summary>
+    static virtual void AddProducts(ref V c, ref V d, ref V e, V a, V x, V y, V z)
+    {
+        V.AddProducts(ref c, ref d, a, x, y);
+        V.AddProduct(ref e, a, z);
+    }
+
     /// <summary>The sum of all lanes, in every lane.</summary>
     static abstract V Sum(V value);
 

@@ -13,9 +13,10 @@ namespace MiniGrad.Ops.Cpu;
 /// MR numbers of A, for 3 MR multiply-adds. Those must be many: a multiply-add takes 4 cycles, and two start in each, so 8 sums or more
 /// have to be under way; and a core loads two vectors a cycle, so MR + 3 loads must not take longer than the 3 MR / 2 cycles of arithmetic.
 /// MR is as large as the registers allow: 24 sums, three vectors of B and a splat of 32 registers at 512 bits, 12 sums and as many operands
-/// of 16 registers otherwise. A splat does not ask where its number lies, so A is read where it is, by rows or by columns.
+/// of 16 registers otherwise. A splat does not ask where its number lies, so A is read where it is, by rows or by columns. Where the number
+/// of steps is even, each turn of the loop does two.
 /// </remarks>
-internal static unsafe class GemmMicroKernel<T, V>
+internal static unsafe partial class GemmMicroKernel<T, V>
     where T : unmanaged, IFloatingPointIeee754<T>
     where V : struct, ISimd<V, T>
 {
@@ -39,85 +40,25 @@ internal static unsafe class GemmMicroKernel<T, V>
         get => 3 * V.Width;
     }
 
-    /// <summary>
-    /// C tile = alpha A B (+ C) (+ bias), for <paramref name="rows"/> rows and <paramref name="depth"/> steps over K; B holds as many
-    /// vectors per step as the tile's columns need.
-    /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Run(int rows, nint depth, in RowsOfA<T> a, in Panel<T> b, in Tile<T> tile)
-    {
-        if (tile.Columns > 2 * V.Width)
-        {
-            Run<Count.Three>(rows, depth, a, b, tile);
-        }
-        else if (tile.Columns > V.Width)
-        {
-            Run<Count.Two>(rows, depth, a, b, tile);
-        }
-        else
-        {
-            Run<Count.One>(rows, depth, a, b, tile);
-        }
-    }
-
-    // At once as fast as it gets: it is called for each tile.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Run<TVectors>(int rows, nint depth, in RowsOfA<T> a, in Panel<T> b, in Tile<T> tile)
-        where TVectors : struct, ICount
-    {
-        if (b.Copy != null)
-        {
-            Run<TVectors, Copying>(rows, depth, a, b, tile);
-        }
-        else if (b.Ahead != null)
-        {
-            Run<TVectors, Fetching>(rows, depth, a, b, tile);
-        }
-        else if (b.IsFar)
-        {
-            Run<TVectors, Striding>(rows, depth, a, b, tile);
-        }
-        else
-        {
-            Run<TVectors, Reading>(rows, depth, a, b, tile);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Run<TVectors, TPanel>(int rows, nint depth, in RowsOfA<T> a, in Panel<T> b, in Tile<T> tile)
-        where TVectors : struct, ICount
-        where TPanel : struct, IPanelUse
-    {
-        switch (rows)
-        {
-            case 1: Run<Count.One, TVectors, TPanel>(depth, a, b, tile); break;
-            case 2: Run<Count.Two, TVectors, TPanel>(depth, a, b, tile); break;
-            case 3: Run<Count.Three, TVectors, TPanel>(depth, a, b, tile); break;
-            case 4: Run<Count.Four, TVectors, TPanel>(depth, a, b, tile); break;
-            case 5: Run<Count.Five, TVectors, TPanel>(depth, a, b, tile); break;
-            case 6: Run<Count.Six, TVectors, TPanel>(depth, a, b, tile); break;
-            case 7: Run<Count.Seven, TVectors, TPanel>(depth, a, b, tile); break;
-            default: Run<Count.Eight, TVectors, TPanel>(depth, a, b, tile); break;
-        }
-    }
-
     // c0, d0 and e0 are the three vectors of the tile's row 0, and so on. Rows and vectors that the tile does not have leave no code.
     // Compiled with full optimization at once: the first call would otherwise spend seconds in slow code before it is noticed to be hot.
     // Trap: while sums are in registers nothing may be called. A call saves no vector register, so the JIT would write the sums to memory
     // in every step of the loop. Everything here must be inlined, and stay small enough that the JIT does; that is why the rare tiles are
-    // finished elsewhere.
+    // finished elsewhere. Inlined methods bring variables of their own, of which the JIT keeps about 500 apart: the second step only fits
+    // in because a row's sums are added to by one method, and loads and stores make no buffers.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Run<TRows, TVectors, TPanel>(nint depth, in RowsOfA<T> rows, in Panel<T> panel, in Tile<T> tile)
+    private static void Run<TRows, TVectors, TPanel, TSteps>(nint depth, in RowsOfA<T> rows, in Panel<T> panel, in Tile<T> tile)
         where TRows : struct, ICount
         where TVectors : struct, ICount
         where TPanel : struct, IPanelUse
+        where TSteps : struct, ICount
     {
         V zero = V.Splat(T.Zero);
         V c0 = zero, c1 = zero, c2 = zero, c3 = zero, c4 = zero, c5 = zero, c6 = zero, c7 = zero;
         V d0 = zero, d1 = zero, d2 = zero, d3 = zero, d4 = zero, d5 = zero, d6 = zero, d7 = zero;
         V e0 = zero, e1 = zero, e2 = zero, e3 = zero, e4 = zero, e5 = zero, e6 = zero, e7 = zero;
         T* a = rows.First, b = panel.B, copy = panel.Copy, ahead = panel.Ahead;
-        nint strideB = panel.Stride, aheadStride = panel.AheadStride, step = rows.StepStride;
+        nint strideB = panel.Stride * sizeof(T), aheadStride = panel.AheadStride, stepA = rows.StepStride * sizeof(T);
         nint s1 = rows.RowStride, s2 = 2 * s1, s3 = 3 * s1, s4 = 4 * s1, s5 = 5 * s1, s6 = 6 * s1, s7 = 7 * s1;
         T* c = tile.C, end = tile.IsFar ? c + (TRows.Value * tile.RowStride) : c;
         while (depth != 0)
@@ -132,22 +73,12 @@ internal static unsafe class GemmMicroKernel<T, V>
             depth -= steps;
             do
             {
-                V x = Load(b, 0), y = TVectors.Value > 1 ? Load(b, V.Width) : zero, z = TVectors.Value > 2 ? Load(b, 2 * V.Width) : zero;
-                b += strideB;
-                if (TPanel.Fetches && (steps & 1) == 0 && Sse.IsSupported)
+                if (TPanel.Fetches && (TSteps.Value == 2 || (steps & 1) == 0) && Sse.IsSupported)
                 {
                     Sse.Prefetch1(ahead);
                     ahead += aheadStride;
                 }
-                if (TPanel.Strides)
-                {
-                    FetchRow(b + (StepsAhead * strideB));
-                }
-                if (TPanel.Copies)
-                {
-                    StoreVectors<TVectors>(x, y, z, copy);
-                    copy += TVectors.Value * V.Width;
-                }
+                LoadRow<TVectors, TPanel>(ref b, strideB, ref copy, out V x, out V y, out V z);
                 MultiplyRow<TRows, TVectors>(0, a, 0, x, y, z, ref c0, ref d0, ref e0);
                 MultiplyRow<TRows, TVectors>(1, a, s1, x, y, z, ref c1, ref d1, ref e1);
                 MultiplyRow<TRows, TVectors>(2, a, s2, x, y, z, ref c2, ref d2, ref e2);
@@ -156,8 +87,21 @@ internal static unsafe class GemmMicroKernel<T, V>
                 MultiplyRow<TRows, TVectors>(5, a, s5, x, y, z, ref c5, ref d5, ref e5);
                 MultiplyRow<TRows, TVectors>(6, a, s6, x, y, z, ref c6, ref d6, ref e6);
                 MultiplyRow<TRows, TVectors>(7, a, s7, x, y, z, ref c7, ref d7, ref e7);
-                a += step;
-                steps--;
+                a = Next(a, stepA);
+                if (TSteps.Value == 2)
+                {
+                    LoadRow<TVectors, TPanel>(ref b, strideB, ref copy, out x, out y, out z);
+                    MultiplyRow<TRows, TVectors>(0, a, 0, x, y, z, ref c0, ref d0, ref e0);
+                    MultiplyRow<TRows, TVectors>(1, a, s1, x, y, z, ref c1, ref d1, ref e1);
+                    MultiplyRow<TRows, TVectors>(2, a, s2, x, y, z, ref c2, ref d2, ref e2);
+                    MultiplyRow<TRows, TVectors>(3, a, s3, x, y, z, ref c3, ref d3, ref e3);
+                    MultiplyRow<TRows, TVectors>(4, a, s4, x, y, z, ref c4, ref d4, ref e4);
+                    MultiplyRow<TRows, TVectors>(5, a, s5, x, y, z, ref c5, ref d5, ref e5);
+                    MultiplyRow<TRows, TVectors>(6, a, s6, x, y, z, ref c6, ref d6, ref e6);
+                    MultiplyRow<TRows, TVectors>(7, a, s7, x, y, z, ref c7, ref d7, ref e7);
+                    a = Next(a, stepA);
+                }
+                steps -= TSteps.Value;
             }
             while (steps != 0);
         }
@@ -192,23 +136,41 @@ internal static unsafe class GemmMicroKernel<T, V>
         }
     }
 
+    /// <summary>The next step's vectors of B, and what is done with them besides multiplying.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void LoadRow<TVectors, TPanel>(ref T* b, nint stride, ref T* copy, out V x, out V y, out V z)
+        where TVectors : struct, ICount
+        where TPanel : struct, IPanelUse
+    {
+        x = Load(b, 0);
+        y = TVectors.Value > 1 ? Load(b, V.Width) : default;
+        z = TVectors.Value > 2 ? Load(b, 2 * V.Width) : default;
+        b = Next(b, stride);
+        if (TPanel.Strides)
+        {
+            FetchRow(Next(b, StepsAhead * stride));
+        }
+        if (TPanel.Copies)
+        {
+            StoreVectors<TVectors>(x, y, z, copy);
+            copy += TVectors.Value * V.Width;
+        }
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void MultiplyRow<TRows, TVectors>(int row, T* a, nint at, V x, V y, V z, ref V c, ref V d, ref V e)
         where TRows : struct, ICount
         where TVectors : struct, ICount
     {
-        if (row < TRows.Value)
+        if (row >= TRows.Value)
         {
-            V factor = V.Splat(a[at]);
-            V.AddProduct(ref c, factor, x);
-            if (TVectors.Value > 1)
-            {
-                V.AddProduct(ref d, factor, y);
-            }
-            if (TVectors.Value > 2)
-            {
-                V.AddProduct(ref e, factor, z);
-            }
+            return;
+        }
+        switch (TVectors.Value)
+        {
+            case 1: V.AddProduct(ref c, V.Splat(a[at]), x); break;
+            case 2: V.AddProducts(ref c, ref d, V.Splat(a[at]), x, y); break;
+            default: V.AddProducts(ref c, ref d, ref e, V.Splat(a[at]), x, y, z); break;
         }
     }
 
@@ -266,8 +228,11 @@ internal static unsafe class GemmMicroKernel<T, V>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V Load(T* from, nint index) => V.Load(new DeviceBuffer<T>((nint)from, (int)index + V.Width), index);
+    private static T* Next(T* from, nint bytes) => (T*)((byte*)from + bytes);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store(V value, T* to, nint index) => V.Store(value, new DeviceBuffer<T>((nint)to, (int)index + V.Width), index);
+    private static V Load(T* from, nint index) => Unsafe.ReadUnaligned<V>(from + index);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(V value, T* to, nint index) => Unsafe.WriteUnaligned(to + index, value);
 }

@@ -41,16 +41,29 @@ internal readonly unsafe struct Simd256<T>(Vector256<T> value) : ISimd<Simd256<T
     public static Simd256<T> operator -(Simd256<T> a) => new(-a.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd256<T> MultiplyAdd(Simd256<T> a, Simd256<T> b, Simd256<T> c) => typeof(T) == typeof(float)
-        ? new(Vector256.FusedMultiplyAdd(a.value.AsSingle(), b.value.AsSingle(), c.value.AsSingle()).As<float, T>())
-        : new(Vector256.FusedMultiplyAdd(a.value.AsDouble(), b.value.AsDouble(), c.value.AsDouble()).As<double, T>());
+    public static Simd256<T> MultiplyAdd(Simd256<T> a, Simd256<T> b, Simd256<T> c) => new(FusedMultiplyAdd(a.value, b.value, c.value));
 
     // Written to the field itself: through a new struct, the JIT computes the result in a's register and moves it. On Intel's processors
     // such a move takes a slot that an arithmetic instruction could have had.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void AddProduct(ref Simd256<T> sum, Simd256<T> a, Simd256<T> b) => Unsafe.AsRef(in sum.value) = typeof(T) == typeof(float)
-        ? Vector256.FusedMultiplyAdd(a.value.AsSingle(), b.value.AsSingle(), sum.value.AsSingle()).As<float, T>()
-        : Vector256.FusedMultiplyAdd(a.value.AsDouble(), b.value.AsDouble(), sum.value.AsDouble()).As<double, T>();
+    public static void AddProduct(ref Simd256<T> sum, Simd256<T> a, Simd256<T> b) =>
+        Unsafe.AsRef(in sum.value) = FusedMultiplyAdd(a.value, b.value, sum.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddProducts(ref Simd256<T> c, ref Simd256<T> d, Simd256<T> a, Simd256<T> x, Simd256<T> y)
+    {
+        Unsafe.AsRef(in c.value) = FusedMultiplyAdd(a.value, x.value, c.value);
+        Unsafe.AsRef(in d.value) = FusedMultiplyAdd(a.value, y.value, d.value);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddProducts(
+        ref Simd256<T> c, ref Simd256<T> d, ref Simd256<T> e, Simd256<T> a, Simd256<T> x, Simd256<T> y, Simd256<T> z)
+    {
+        Unsafe.AsRef(in c.value) = FusedMultiplyAdd(a.value, x.value, c.value);
+        Unsafe.AsRef(in d.value) = FusedMultiplyAdd(a.value, y.value, d.value);
+        Unsafe.AsRef(in e.value) = FusedMultiplyAdd(a.value, z.value, e.value);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd256<T> SelectGreater(Simd256<T> a, Simd256<T> b, Simd256<T> ifGreater, Simd256<T> otherwise) =>
@@ -225,4 +238,9 @@ internal readonly unsafe struct Simd256<T>(Vector256<T> value) : ISimd<Simd256<T
             Avx.MaskStore((double*)to, FirstLanes(count).AsDouble(), value.value.AsDouble());
         }
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<T> FusedMultiplyAdd(Vector256<T> a, Vector256<T> b, Vector256<T> c) => typeof(T) == typeof(float)
+        ? Vector256.FusedMultiplyAdd(a.AsSingle(), b.AsSingle(), c.AsSingle()).As<float, T>()
+        : Vector256.FusedMultiplyAdd(a.AsDouble(), b.AsDouble(), c.AsDouble()).As<double, T>();
 }

@@ -41,9 +41,7 @@ internal readonly unsafe struct Simd512<T>(Vector512<T> value) : ISimd<Simd512<T
     public static Simd512<T> operator -(Simd512<T> a) => new(-a.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd512<T> MultiplyAdd(Simd512<T> a, Simd512<T> b, Simd512<T> c) => typeof(T) == typeof(float)
-        ? new(Vector512.FusedMultiplyAdd(a.value.AsSingle(), b.value.AsSingle(), c.value.AsSingle()).As<float, T>())
-        : new(Vector512.FusedMultiplyAdd(a.value.AsDouble(), b.value.AsDouble(), c.value.AsDouble()).As<double, T>());
+    public static Simd512<T> MultiplyAdd(Simd512<T> a, Simd512<T> b, Simd512<T> c) => new(FusedMultiplyAdd(a.value, b.value, c.value));
 
     // The splat must stand in the expression that it is for, or the JIT does not make it part of the instruction.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -59,9 +57,24 @@ internal readonly unsafe struct Simd512<T>(Vector512<T> value) : ISimd<Simd512<T
     // Written to the field itself: through a new struct, the JIT computes the result in a's register and moves it. On Intel's processors
     // such a move takes a slot that an arithmetic instruction could have had.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void AddProduct(ref Simd512<T> sum, Simd512<T> a, Simd512<T> b) => Unsafe.AsRef(in sum.value) = typeof(T) == typeof(float)
-        ? Vector512.FusedMultiplyAdd(a.value.AsSingle(), b.value.AsSingle(), sum.value.AsSingle()).As<float, T>()
-        : Vector512.FusedMultiplyAdd(a.value.AsDouble(), b.value.AsDouble(), sum.value.AsDouble()).As<double, T>();
+    public static void AddProduct(ref Simd512<T> sum, Simd512<T> a, Simd512<T> b) =>
+        Unsafe.AsRef(in sum.value) = FusedMultiplyAdd(a.value, b.value, sum.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddProducts(ref Simd512<T> c, ref Simd512<T> d, Simd512<T> a, Simd512<T> x, Simd512<T> y)
+    {
+        Unsafe.AsRef(in c.value) = FusedMultiplyAdd(a.value, x.value, c.value);
+        Unsafe.AsRef(in d.value) = FusedMultiplyAdd(a.value, y.value, d.value);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddProducts(
+        ref Simd512<T> c, ref Simd512<T> d, ref Simd512<T> e, Simd512<T> a, Simd512<T> x, Simd512<T> y, Simd512<T> z)
+    {
+        Unsafe.AsRef(in c.value) = FusedMultiplyAdd(a.value, x.value, c.value);
+        Unsafe.AsRef(in d.value) = FusedMultiplyAdd(a.value, y.value, d.value);
+        Unsafe.AsRef(in e.value) = FusedMultiplyAdd(a.value, z.value, e.value);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd512<T> SelectGreater(Simd512<T> a, Simd512<T> b, Simd512<T> ifGreater, Simd512<T> otherwise) =>
@@ -201,4 +214,9 @@ internal readonly unsafe struct Simd512<T>(Vector512<T> value) : ISimd<Simd512<T
             Avx512F.MaskStore((double*)to, FirstLanes(count).AsDouble(), value.value.AsDouble());
         }
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<T> FusedMultiplyAdd(Vector512<T> a, Vector512<T> b, Vector512<T> c) => typeof(T) == typeof(float)
+        ? Vector512.FusedMultiplyAdd(a.AsSingle(), b.AsSingle(), c.AsSingle()).As<float, T>()
+        : Vector512.FusedMultiplyAdd(a.AsDouble(), b.AsDouble(), c.AsDouble()).As<double, T>();
 }
