@@ -92,12 +92,13 @@ public sealed class WorkerPoolTests
         using WorkerPool pool = new(2);
         int[] counts = new int[8];
         pool.Run(new Count(counts), 8);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int round = 0; round < 1000; round++)
+        Assert.Equal(0, ManagedHeap.BytesAllocatedBy(() =>
         {
-            pool.Run(new Count(counts), 8);
-        }
-        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+            for (int round = 0; round < 1000; round++)
+            {
+                pool.Run(new Count(counts), 8);
+            }
+        }));
     }
 
     [Fact]
