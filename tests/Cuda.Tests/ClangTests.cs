@@ -16,8 +16,7 @@ public class ClangTests
     public void A_kernel_compiles_to_PTX_and_keeps_everything_in_registers(string name)
     {
         Assert.SkipWhen(Clang is null, "clang 16 or later, which knows the GPUs of today, is not installed (Debian: clang-19).");
-        AssertCompiles<float>(name);
-        AssertCompiles<double>(name);
+        Parallel.Invoke(() => AssertCompiles<float>(name), () => AssertCompiles<double>(name));
     }
 
     [Fact]

@@ -175,7 +175,10 @@ public class FormulaLengthTests
         for (int i = 0; i < prefix.Length; i++)
         {
             bool same = whole[i].Equals(prefix[i]) && (T.IsNaN(whole[i]) || T.IsNegative(whole[i]) == T.IsNegative(prefix[i]));
-            Assert.True(same, $"Element {i} of {prefix.Length} is {prefix[i]} in a partial vector and {whole[i]} in a whole one.");
+            if (!same)
+            {
+                Assert.Fail($"Element {i} of {prefix.Length} is {prefix[i]} in a partial vector and {whole[i]} in a whole one.");
+            }
         }
     }
 }

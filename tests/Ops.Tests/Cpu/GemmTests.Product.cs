@@ -85,34 +85,40 @@ public abstract partial class GemmTests<T>
         public double[] Reference(T[] a, T[] b, T[] bias, T[] c)
         {
             double[] result = [.. c.Select(value => Accumulate ? double.CreateChecked(value) : 0)];
-            double[] row = new double[K], columns = new double[(long)N * K];
+            double[] rows = new double[(long)K * N], sums = new double[N];
             for (int p = 0; p < Batch; p++)
             {
-                // Columns of B are laid out one after the other, or most of the time would pass with fetching them.
-                for (int at = 0; at < columns.Length; at++)
+                for (int k = 0; k < K; k++)
                 {
-                    (int j, int k) = Math.DivRem(at, K);
-                    columns[at] = double.CreateChecked(b[(p * StrideB) + (TransposeB ? (j * K) + k : (k * N) + j)]);
+                    for (int j = 0; j < N; j++)
+                    {
+                        rows[(k * N) + j] = double.CreateChecked(b[(p * StrideB) + (TransposeB ? (j * K) + k : (k * N) + j)]);
+                    }
                 }
                 bool addsBias = Bias && (p == 0 || !SharesC);
                 for (int i = 0; i < M; i++)
                 {
+                    Array.Clear(sums);
+                    // The sums of a row of C side by side: one after the other, each addition would wait for the one before it.
                     for (int k = 0; k < K; k++)
                     {
-                        row[k] = double.CreateChecked(a[(p * StrideA) + (TransposeA ? (k * M) + i : (i * K) + k)]);
+                        AddTo(sums, double.CreateChecked(a[(p * StrideA) + (TransposeA ? (k * M) + i : (i * K) + k)]), rows.AsSpan(k * N, N));
                     }
                     for (int j = 0; j < N; j++)
                     {
-                        double sum = 0;
-                        for (int k = 0; k < row.Length; k++)
-                        {
-                            sum += row[k] * columns[(j * K) + k];
-                        }
-                        result[(p * StrideC) + (i * N) + j] += (Alpha * sum) + (addsBias ? double.CreateChecked(bias[j]) : 0);
+                        result[(p * StrideC) + (i * N) + j] += (Alpha * sums[j]) + (addsBias ? double.CreateChecked(bias[j]) : 0);
                     }
                 }
             }
             return result;
+        }
+
+        private static void AddTo(Span<double> sums, double factor, ReadOnlySpan<double> row)
+        {
+            for (int j = 0; j < row.Length && j < sums.Length; j++)
+            {
+                sums[j] += factor * row[j];
+            }
         }
 
         private static Scratch<T> Upload(IBackend<T> backend, T[] host)

@@ -56,7 +56,10 @@ public class SoftmaxAndLossTwinTests
         for (int i = 0; i < expected.Length; i++)
         {
             double error = Math.Abs(double.CreateChecked(expected[i]) - double.CreateChecked(actual[i])) / scale;
-            Assert.True(error <= tolerance, $"{what}: element {i} is {actual[i]}, the twin's {expected[i]}: off by {error}.");
+            if (!(error <= tolerance))
+            {
+                Assert.Fail($"{what}: element {i} is {actual[i]}, the twin's {expected[i]}: off by {error}.");
+            }
         }
     }
 
