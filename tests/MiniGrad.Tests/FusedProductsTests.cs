@@ -30,6 +30,10 @@ public sealed class FusedProductsTests : IDisposable
                 cases.Add("Adam", scheme, 4);
                 cases.Add("Adam", scheme, 16);
             }
+            foreach (int batch in new[] { 1, 2, 3, 6, 13 })
+            {
+                cases.Add("Adam", NormalizationScheme.None, batch);
+            }
             cases.Add("Adam", NormalizationScheme.Layer, 17); // Too many rows to be put off.
             return cases;
         }

@@ -50,6 +50,9 @@ public interface ISimd<V, T> : IReal<V, T>
     /// </summary>
     static virtual void AddProduct(ref V sum, V a, V b) => sum = V.MultiplyAdd(a, b, sum);
 
+    /// <summary>sum += a b, rounded once, with the b from <paramref name="index"/> on: one instruction may do both.</summary>
+    static virtual void AddProduct(ref V sum, V a, DeviceBuffer<T> b, nint index) => V.AddProduct(ref sum, a, V.Load(b, index));
+
     /// <summary>
     /// c += a x, d += a y, each rounded once. Two at a time where there are many: the compiler keeps only so many variables of the small
     /// methods that it puts in place in registers, and each call has some.

@@ -49,6 +49,14 @@ internal readonly unsafe struct Simd256<T>(Vector256<T> value) : ISimd<Simd256<T
     public static void AddProduct(ref Simd256<T> sum, Simd256<T> a, Simd256<T> b) =>
         Unsafe.AsRef(in sum.value) = FusedMultiplyAdd(a.value, b.value, sum.value);
 
+    // The load must stand in the expression that it is for, or the JIT does not make it part of the instruction.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddProduct(ref Simd256<T> sum, Simd256<T> a, DeviceBuffer<T> b, nint index)
+    {
+        Bounds.Check(b, index, Width);
+        Unsafe.AsRef(in sum.value) = FusedMultiplyAdd(a.value, Vector256.Load((T*)b.Address + index), sum.value);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void AddProducts(ref Simd256<T> c, ref Simd256<T> d, Simd256<T> a, Simd256<T> x, Simd256<T> y)
     {

@@ -60,6 +60,14 @@ internal readonly unsafe struct Simd512<T>(Vector512<T> value) : ISimd<Simd512<T
     public static void AddProduct(ref Simd512<T> sum, Simd512<T> a, Simd512<T> b) =>
         Unsafe.AsRef(in sum.value) = FusedMultiplyAdd(a.value, b.value, sum.value);
 
+    // The load must stand in the expression that it is for, or the JIT does not make it part of the instruction.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddProduct(ref Simd512<T> sum, Simd512<T> a, DeviceBuffer<T> b, nint index)
+    {
+        Bounds.Check(b, index, Width);
+        Unsafe.AsRef(in sum.value) = FusedMultiplyAdd(a.value, Vector512.Load((T*)b.Address + index), sum.value);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void AddProducts(ref Simd512<T> c, ref Simd512<T> d, Simd512<T> a, Simd512<T> x, Simd512<T> y)
     {

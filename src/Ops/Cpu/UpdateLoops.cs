@@ -60,7 +60,14 @@ internal static unsafe class UpdateLoops<T, V>
                 Apply(in rule, *call, first, end);
                 return;
             }
-            ApplyToRows(in rule, *call, first / call->Product.Outputs, end / call->Product.Outputs);
+            int firstRow = first / call->Product.Outputs, endRow = end / call->Product.Outputs;
+            switch (call->Product.Rows % 4)
+            {
+                case 1: ApplyToRows<TRule, Count.One>(in rule, *call, firstRow, endRow); break;
+                case 2: ApplyToRows<TRule, Count.Two>(in rule, *call, firstRow, endRow); break;
+                case 3: ApplyToRows<TRule, Count.Three>(in rule, *call, firstRow, endRow); break;
+                default: ApplyToRows<TRule, Count.Four>(in rule, *call, firstRow, endRow); break;
+            }
         }
     }
 
@@ -81,9 +88,10 @@ internal static unsafe class UpdateLoops<T, V>
         }
     }
 
-    /// <summary>Updates rows of weights whose gradient is a product.</summary>
-    private static void ApplyToRows<TRule>(in TRule rule, in UpdateCall<T> call, int first, int end)
+    /// <summary>Updates rows of weights whose gradient is a product of so many rows, and perhaps some more by fours.</summary>
+    private static void ApplyToRows<TRule, TRows>(in TRule rule, in UpdateCall<T> call, int first, int end)
         where TRule : unmanaged, IUpdateRule<T>
+        where TRows : struct, ICount
     {
         OuterProducts<T> product = call.Product;
         int rows = product.Rows, inputs = product.Inputs, columns = product.Outputs;
@@ -97,7 +105,7 @@ internal static unsafe class UpdateLoops<T, V>
             }
             if (columns >= 2 * V.Width)
             {
-                ApplyToRow(in rule, call, xi, i);
+                ApplyToRow<TRule, TRows>(in rule, call, xi, i);
             }
             if (columns % (2 * V.Width) > 0)
             {
@@ -108,28 +116,39 @@ internal static unsafe class UpdateLoops<T, V>
 
     /// <summary>Row i of the weights. Its gradient is the sum of x_ri dy_r over rows r of the batch, less its shares of the row.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void ApplyToRow<TRule>(in TRule rule, in UpdateCall<T> call, DeviceBuffer<T> xi, int i)
+    private static void ApplyToRow<TRule, TRows>(in TRule rule, in UpdateCall<T> call, DeviceBuffer<T> xi, int i)
         where TRule : unmanaged, IUpdateRule<T>
+        where TRows : struct, ICount
     {
         Arrays to = new(call);
         nint columns = call.Product.Outputs, rows = xi.Length, first = i * columns;
         DeviceBuffer<T> shares = call.Product.Shares, dy = call.Product.Dy;
-        V zero = V.Splat(T.Zero);
-        // Two vectors share the splats of x. Not the rule's numbers: those cost nothing where an instruction splats what it reads.
+        DeviceBuffer<T> dy1 = Row<TRows>(dy, 1, columns), dy2 = Row<TRows>(dy, 2, columns), dy3 = Row<TRows>(dy, 3, columns);
+        V zero = V.Splat(T.Zero), x0 = V.LoadSplat(xi, 0), x1 = TRows.Value > 1 ? V.LoadSplat(xi, 1) : zero;
+        V x2 = TRows.Value > 2 ? V.LoadSplat(xi, 2) : zero, x3 = TRows.Value > 3 ? V.LoadSplat(xi, 3) : zero;
+        // The rule's numbers need no registers: they cost nothing where an instruction splats what it reads.
         for (nint column = 0; column <= columns - (2 * V.Width); column += 2 * V.Width)
         {
             V gradient0 = zero, gradient1 = zero;
-            nint r = 0, at = column; // Four rows at a time: each instruction of the loop itself counts.
-            for (; r <= rows - 4; r += 4, at += 4 * columns)
+            AddProducts(ref gradient0, ref gradient1, x0, dy, column);
+            if (TRows.Value > 1)
             {
-                AddProducts(ref gradient0, ref gradient1, xi, r, dy, at);
-                AddProducts(ref gradient0, ref gradient1, xi, r + 1, dy, at + columns);
-                AddProducts(ref gradient0, ref gradient1, xi, r + 2, dy, at + (2 * columns));
-                AddProducts(ref gradient0, ref gradient1, xi, r + 3, dy, at + (3 * columns));
+                AddProducts(ref gradient0, ref gradient1, x1, dy1, column);
             }
-            for (; r < rows; r++, at += columns)
+            if (TRows.Value > 2)
             {
-                AddProducts(ref gradient0, ref gradient1, xi, r, dy, at);
+                AddProducts(ref gradient0, ref gradient1, x2, dy2, column);
+            }
+            if (TRows.Value > 3)
+            {
+                AddProducts(ref gradient0, ref gradient1, x3, dy3, column);
+            }
+            for (nint r = TRows.Value, at = (r * columns) + column; r < rows; r += 4, at += 4 * columns)
+            {
+                AddProducts(ref gradient0, ref gradient1, V.LoadSplat(xi, r), dy, at);
+                AddProducts(ref gradient0, ref gradient1, V.LoadSplat(xi, r + 1), dy, at + columns);
+                AddProducts(ref gradient0, ref gradient1, V.LoadSplat(xi, r + 2), dy, at + (2 * columns));
+                AddProducts(ref gradient0, ref gradient1, V.LoadSplat(xi, r + 3), dy, at + (3 * columns));
             }
             if (shares.Length > 0)
             {
@@ -141,13 +160,16 @@ internal static unsafe class UpdateLoops<T, V>
         }
     }
 
-    /// <summary>Two vectors' share of row r of the batch in the gradient.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddProducts(ref V gradient0, ref V gradient1, DeviceBuffer<T> xi, nint r, DeviceBuffer<T> dy, nint at)
+    private static DeviceBuffer<T> Row<TRows>(DeviceBuffer<T> dy, int row, nint columns)
+        where TRows : struct, ICount => row < TRows.Value ? dy.Slice((int)(row * columns), (int)columns) : default;
+
+    /// <summary>Two vectors' share of a row of the batch in the gradient.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddProducts(ref V gradient0, ref V gradient1, V x, DeviceBuffer<T> dy, nint at)
     {
-        V x = V.LoadSplat(xi, r);
-        V.AddProduct(ref gradient0, x, V.Load(dy, at));
-        V.AddProduct(ref gradient1, x, V.Load(dy, at + V.Width));
+        V.AddProduct(ref gradient0, x, dy, at);
+        V.AddProduct(ref gradient1, x, dy, at + V.Width);
     }
 
     /// <summary>The last columns of row i, less than two vectors of them.</summary>
