@@ -42,7 +42,7 @@ internal static class Program
         // The tape records what the model does in a step, to go back over it for gradients.
         using Tape<float> tape = new(backend);
         Batches<float> batches = new(train, options.BatchSize, new Philox(options.Seed, stream: 1)), tests = new(test, 250, null);
-        using TrainingLog log = new(output, options.Csv);
+        TrainingLog log = new(output, options.Csv);
         Stopwatch clock = new();
         for (int epoch = 1; epoch <= options.Epochs; epoch++)
         {

@@ -48,6 +48,15 @@ public class MlpProgramTests
     public void Bad_input_gets_one_line_and_exit_code_1(string args, string expected) => Run(args.Split(' ')).RequireRefusal(expected);
 
     [Fact]
+    public void A_full_disk_is_named_before_the_training()
+    {
+        Assert.SkipUnless(File.Exists("/dev/full"), "This system has no /dev/full.");
+        CommandRun run = Run("--csv", "/dev/full", "--dry-run", "--hidden", "16");
+        run.RequireRefusal("--csv /dev/full: cannot be written (No space left on device");
+        Assert.DoesNotContain("epoch", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Help_lists_the_options()
     {
         CommandRun run = Run("--help");
