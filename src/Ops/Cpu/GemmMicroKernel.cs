@@ -88,7 +88,7 @@ internal static unsafe partial class GemmMicroKernel<T, V>
                 MultiplyRow<TRows, TVectors>(6, a, s6, x, y, z, ref c6, ref d6, ref e6);
                 MultiplyRow<TRows, TVectors>(7, a, s7, x, y, z, ref c7, ref d7, ref e7);
                 a = Next(a, stepA);
-                if (TSteps.Value == 2)
+                if (TSteps.Value == 2) // Written out: the JIT unrolls no loop of this size.
                 {
                     LoadRow<TVectors, TPanel>(ref b, strideB, ref copy, out x, out y, out z);
                     MultiplyRow<TRows, TVectors>(0, a, 0, x, y, z, ref c0, ref d0, ref e0);
@@ -230,6 +230,7 @@ internal static unsafe partial class GemmMicroKernel<T, V>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static T* Next(T* from, nint bytes) => (T*)((byte*)from + bytes);
 
+    // A vector is its lanes in order. Dual numbers, which are not, multiply by products of plain ones and never come here.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static V Load(T* from, nint index) => Unsafe.ReadUnaligned<V>(from + index);
 
